@@ -1,0 +1,130 @@
+"""The conversation, its context and the reply: what judges see, all of it, never the reply alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+from guardrails.sentences import split
+
+Role = Literal["system", "user", "assistant", "tool"]
+_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "model": "assistant"}
+_JAPANESE = re.compile(r"[\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9d]")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation. `role` is `system`, `user`, `assistant` or `tool`."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A conversation, the context it was given, and the reply to be judged.
+
+    `messages` may be given as one string (a user message), as `Message` values, or as the
+    dictionaries that chat APIs take; `context` holds retrieved documents and tool results as text.
+
+    >>> exchange = Exchange("Is this fund safe?", "It cannot lose money.", context=["Fact sheet: ..."])
+    >>> exchange.messages[0].role, exchange.sentences
+    ('user', ('It cannot lose money.',))
+    """
+
+    messages: tuple[Message, ...] = ()
+    reply: str = ""
+    context: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "messages", tuple(_messages(self.messages)))
+        context = (self.context,) if isinstance(self.context, str) else self.context or ()
+        object.__setattr__(self, "context", tuple(text_of(item) for item in context))
+        if not isinstance(self.reply, str):
+            raise TypeError(f"a reply is text, not {type(self.reply).__name__}")
+
+    def with_reply(self, reply: str) -> Exchange:
+        """The same conversation with another reply."""
+        return replace(self, reply=reply)
+
+    @cached_property
+    def sentences(self) -> tuple[str, ...]:
+        """The reply's sentences, in order; sentence 1 is the first."""
+        return split(self.reply)
+
+    @property
+    def prompt(self) -> str:
+        """The last user message, or an empty string."""
+        return next((m.content for m in reversed(self.messages) if m.role == "user"), "")
+
+    @property
+    def language(self) -> str:
+        """`ja` where the last user message, or without one the reply, holds kana; else `en`."""
+        return language_of(self.prompt or self.reply)
+
+
+def language_of(text: str) -> str:
+    """`ja` for a text that holds kana, else `en`: the two languages that the library ships."""
+    return "ja" if _JAPANESE.search(text) else "en"
+
+
+def text_of(content: Any) -> str:
+    """The text of a message's content: a string, or a list of blocks as the chat APIs take them.
+
+    Blocks that hold no text (images, audio) leave a marker, so that a judge knows of them.
+    """
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Mapping):
+        return _block_text(content)
+    if isinstance(content, Iterable):
+        return "\n".join(text_of(item) for item in content)
+    if hasattr(content, "page_content"):  # a retriever's document
+        return str(content.page_content)
+    if hasattr(content, "to_dict"):
+        return text_of(content.to_dict())
+    raise TypeError(f"a message's content is text or a list of blocks, not {type(content).__name__}")
+
+
+def _block_text(block: Mapping[str, Any]) -> str:
+    for key in ("text", "content", "output", "page_content"):
+        if isinstance(block.get(key), str | list | tuple):
+            return text_of(block[key])
+    if block.get("type") in {"tool_use", "function_call"}:
+        return f"[{block.get('name')}({block.get('input', block.get('arguments'))})]"
+    return f"[{block.get('type', 'data')}]"
+
+
+def _messages(messages: Any) -> Iterable[Message]:
+    if isinstance(messages, str):
+        yield Message("user", messages)
+        return
+    if isinstance(messages, Message | Mapping) or not isinstance(messages, Iterable):
+        messages = [messages]
+    for message in messages:
+        yield message if isinstance(message, Message) else _message(message)
+
+
+def _message(message: Any) -> Message:
+    if hasattr(message, "to_dict"):
+        message = message.to_dict()
+    if not isinstance(message, Mapping):
+        raise TypeError(
+            "messages are given as a string, as Message values or as {'role': …, 'content': …}, "
+            f"not {type(message).__name__}"
+        )
+    role = str(message.get("role") or "tool")
+    content = text_of(message.get("content", message if "role" not in message else None))
+    calls = message.get("tool_calls") or ()
+    spoken = [content] if content else []
+    return Message(_ROLES.get(role, "tool"), "\n".join([*spoken, *map(_call_text, calls)]))  # type: ignore[arg-type]
+
+
+def _call_text(call: Any) -> str:
+    function = call.get("function") or call if isinstance(call, Mapping) else {}
+    return f"[{function.get('name')}({function.get('arguments')})]"

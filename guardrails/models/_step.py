@@ -1,0 +1,86 @@
+"""What judges, revisers and the loop ask their driver to do. They do no I/O themselves.
+
+A `Step` is a generator: it yields the requests that it needs done, is sent one result for each, in
+order, and returns its value. The requests of one yield run concurrently. Failures are sent in as
+values, never thrown. (httpx's authentication flow works this way: one generator, driven by a sync
+client and by an async one.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, TypeVar
+
+from guardrails.models._interface import Model, ModelReply, ModelRequest
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request to a model."""
+
+    model: Model
+    request: ModelRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Somebody's Python function, sync (run in a worker thread) or async (run on a loop)."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What a called function returned."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A request that has no result. It decides nothing: neither a pass nor a violation.
+
+    `kind` is `error` (it raised), `deadline` (time ran out) or `budget` (calls or tokens ran out);
+    `reason` says more, without any text of the exchange.
+    """
+
+    kind: Literal["error", "deadline", "budget"]
+    reason: str
+    abandoned: bool = False
+
+
+Request: TypeAlias = Ask | Call
+Result: TypeAlias = ModelReply | CallResult | Failure
+Step: TypeAlias = Generator[Sequence[Request], Sequence[Result], T]
+
+
+def together(steps: Sequence[Step[T]]) -> Step[list[T]]:
+    """Run several steps at once: each round yields what all of them need, as one batch.
+
+    >>> list(together([]))
+    []
+    """
+    values: dict[int, T] = {}
+    waiting: dict[int, Sequence[Request]] = {}
+
+    def advance(index: int, results: Sequence[Result] | None) -> None:
+        waiting.pop(index, None)
+        try:
+            waiting[index] = steps[index].send(results)  # type: ignore[arg-type]
+        except StopIteration as stop:
+            values[index] = stop.value
+
+    for index in range(len(steps)):
+        advance(index, None)
+    while waiting:
+        batch = dict(waiting)
+        results = yield [request for requests in batch.values() for request in requests]
+        start = 0
+        for index, requests in batch.items():
+            advance(index, results[start : start + len(requests)])
+            start += len(requests)
+    return [values[index] for index in range(len(steps))]
