@@ -1,0 +1,110 @@
+"""Drives steps: does the I/O they ask for, all of a round at once, and nothing beyond the deadline.
+
+One implementation, asynchronous. The sync driver runs it on the library's private event loop, so that
+it works inside a running event loop too, and a request that outlives its deadline is cancelled there
+as well. A step that asks for nothing (rules alone) never leaves the caller's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from time import monotonic
+from typing import Any, TypeVar
+
+from guardrails.errors import ModelError
+from guardrails.models import Ask, Call, CallResult, Failure, Request, Result, Step, in_thread
+from guardrails.models import run as run_here
+
+T = TypeVar("T")
+
+
+def run(step: Step[T], seconds: float | None = None) -> T:
+    """Drive a step from sync code; `seconds` is the time it may take, None for no limit.
+
+    >>> def nothing():
+    ...     return 42
+    ...     yield
+    >>> run(nothing())
+    42
+    """
+    deadline = _deadline(seconds)
+    results: Sequence[Result] | None = None
+    while True:
+        try:
+            requests = step.send(results)  # type: ignore[arg-type]
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        results = run_here(_perform(requests, deadline))
+
+
+async def arun(step: Step[T], seconds: float | None = None) -> T:
+    """Drive a step on the running event loop."""
+    deadline = _deadline(seconds)
+    results: Sequence[Result] | None = None
+    while True:
+        try:
+            requests = step.send(results)  # type: ignore[arg-type]
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        results = await _perform(requests, deadline)
+
+
+def _deadline(seconds: float | None) -> float | None:
+    return None if seconds is None else monotonic() + seconds
+
+
+async def _perform(requests: Sequence[Request], deadline: float | None) -> Sequence[Result]:
+    if len(requests) == 1:
+        return [await _one(requests[0], deadline)]
+    return await asyncio.gather(*(_one(request, deadline) for request in requests))
+
+
+async def _one(request: Request, deadline: float | None) -> Result:
+    left = None if deadline is None else deadline - monotonic()
+    late = Failure("deadline", "the call's time is up")
+    if left is not None and left <= 0:
+        return late
+    try:
+        async with asyncio.timeout(left) as limit:
+            if isinstance(request, Ask):
+                return await request.model.acomplete(replace(request.request, timeout=left))
+            return CallResult(await _called(request))
+    except ModelError as error:
+        return Failure("error", str(error))
+    except TimeoutError as error:
+        if limit.expired():
+            return replace(late, abandoned=_in_thread(request))
+        return _raised(request, error)
+    except Exception as error:  # noqa: BLE001 - somebody's model or function may raise anything
+        return _raised(request, error)
+
+
+async def _called(call: Call) -> Any:
+    if _is_async(call.function):
+        return await call.function(*call.args)
+    value = await in_thread(call.function, *call.args)
+    return await value if inspect.isawaitable(value) else value
+
+
+def _raised(request: Request, error: Exception) -> Failure:
+    # The exception's text may quote the exchange, and failures are logged: its type is enough.
+    who = request.model.name if isinstance(request, Ask) else getattr(request.function, "__name__", "the function")
+    return Failure("error", f"{who} raised {type(error).__name__}")
+
+
+def _in_thread(request: Request) -> bool:
+    """Whether a request that outlived its deadline still runs: Python cannot end a thread."""
+    if isinstance(request, Ask):
+        return bool(getattr(request.model, "in_thread", False))
+    return not _is_async(request.function)
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    function = function.func if isinstance(function, partial) else function
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)

@@ -1,0 +1,317 @@
+"""The guard: what app developers touch. Other people's calls go in, guarded ones come out."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import replace
+from time import monotonic
+from types import TracebackType
+from typing import Any, Literal, ParamSpec, TypeVar, overload
+
+from guardrails import _drive, _labels, _native
+from guardrails._decorate import ExchangeFrom
+from guardrails._guarded import Guarded
+from guardrails._policy import OnError
+from guardrails._review import Budget, Setup, review
+from guardrails.audit import AuditTrail, Run, Worker, uuid7
+from guardrails.constitution import Constitution
+from guardrails.errors import ConfigurationError
+from guardrails.exchange import Exchange, Message
+from guardrails.judges import Judge, ModelJudge, Panel, RuleJudge
+from guardrails.models import Model, in_thread, model_from, submit
+from guardrails.outcome import Outcome, Status
+from guardrails.revisers import ModelReviser, Reviser, RuleReviser
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DEFAULT_AUDIT = "sqlite:///guardrails.db"
+_log = logging.getLogger("guardrails")
+_logged: set[str] = set()
+
+
+class Guard:
+    """Guards chat completions with a constitution.
+
+    >>> guard = Guard("finance", judge="rules", allow_unjudged=True, audit=None)
+    >>> outcome = guard.review("Is this safe?", "This fund is risk-free.")
+    >>> outcome.status, "risk-free" in outcome.text
+    (<Status.REVISED: 'revised'>, False)
+
+    Args:
+        constitution: A shipped name (`finance`, `medical`, `legal`, `general`), a path, or a `Constitution`.
+        model: Judges and revises unless `judge` or `reviser` say otherwise: `"provider:model-id"`, a
+            `Model`, or a callable. Default: none; then only rules judge.
+        judge: A `Judge`, several, or `"rules"` for rules alone. The rules run whatever the judge.
+        reviser: A `Reviser`, or `"rules"` for the constitution's own fixes alone. The fixes go first.
+        audit: Where records go: a URL, an `AuditTrail`, or None for no trail. The default can be moved
+            with the environment variable GUARDRAILS_AUDIT.
+        mode: `"enforce"`, or `"monitor"`: release everything at once and record what would have happened.
+        on_blocked: `"raise"` raises `Blocked` from guarded calls, `"fallback"` returns the
+            constitution's fallback text.
+        on_error: `"block"`, or `"unsafe_allow"`: release where a check broke.
+        max_revisions: Overrides the constitution's own.
+        budget: Limits of one review. Default: 60 seconds.
+        redaction: What the trail keeps; `"full"` is all there is in this version.
+        jurisdiction: Judge only the principles of one, `"JP"` say. Default: all.
+        language: `"en"` or `"ja"`: the language the model is given the rules in. Default: English.
+        variables: Overrides of the constitution's variables.
+        allow_unjudged: Let principles stand that no judge covers; every outcome names them.
+        require_approved: Refuse a constitution without a valid approval.
+
+    Raises:
+        ConstitutionError: a constitution with mistakes.
+        ConfigurationError: options that cannot work, or principles that no judge covers.
+    """
+
+    def __init__(
+        self,
+        constitution: str | os.PathLike[str] | Constitution,
+        *,
+        model: Model | str | Callable[..., Any] | None = None,
+        judge: Judge | Sequence[Judge] | Literal["rules"] | None = None,
+        reviser: Reviser | Literal["rules"] | None = None,
+        audit: AuditTrail | str | os.PathLike[str] | None = DEFAULT_AUDIT,
+        mode: Literal["enforce", "monitor"] = "enforce",
+        on_blocked: Literal["raise", "fallback"] = "raise",
+        on_error: OnError = "block",
+        max_revisions: int | None = None,
+        budget: Budget | None = None,
+        redaction: Literal["full"] = "full",
+        jurisdiction: str | None = None,
+        language: str | None = None,
+        variables: Mapping[str, Any] | None = None,
+        allow_unjudged: bool = False,
+        require_approved: bool = False,
+    ) -> None:
+        _one_of("mode", mode, ("enforce", "monitor"))
+        _one_of("on_blocked", on_blocked, ("raise", "fallback"))
+        _one_of("on_error", on_error, ("block", "unsafe_allow"))
+        _one_of("redaction", redaction, ("full",))
+        _one_of("require_approved", require_approved, (False,))
+        self.constitution = _constitution(constitution, jurisdiction, variables)
+        self._model = None if model is None else model_from(model)
+        self._language = language or "en"
+        self._setup = Setup(
+            self.constitution,
+            judges=self._judges(judge),
+            reviser=self._reviser(reviser),
+            budget=budget or Budget(),
+            max_revisions=self.constitution.settings.max_revisions if max_revisions is None else max_revisions,
+            on_error=on_error,
+        )
+        uncovered = [principle.id for principle in self._setup.uncovered()]
+        if uncovered and not allow_unjudged:
+            raise ConfigurationError(
+                f"no judge covers {len(uncovered)} of {len(self.constitution.principles)} principles of "
+                f"{self.constitution.name}: {', '.join(uncovered)}. Give model=, add a judge that covers them, or "
+                "say allow_unjudged=True: every outcome then names them as unjudged."
+            )
+        self.enforces = mode == "enforce"
+        self.on_blocked = on_blocked
+        self._audit = _trail(audit)
+        self._owns_audit = not isinstance(audit, AuditTrail)
+        self._behind: set[Future[Any]] = set()
+        self._lock = threading.Lock()
+
+    def review(
+        self,
+        messages: str | Message | Iterable[Any],
+        reply: Any,
+        *,
+        context: str | Iterable[Any] = (),
+    ) -> Outcome:
+        """Review a reply: judge it, revise it where it breaks a principle, judge it again, record it.
+
+        `messages` is the conversation that the reply answers: a string, or messages as chat APIs take them.
+        `reply` is text, or a reply object of an SDK. `context` holds documents and tool results that the
+        reply was given. A blocked reply raises nothing: the outcome's `text` is the fallback then.
+
+        Raises:
+            AuditError: the record could not be written; nothing is released.
+            UnsupportedReply: the reply is of a type that cannot be judged.
+        """
+        native = _native.read(reply)
+        return self.reviewed(Exchange(messages, native.text, context), native)  # type: ignore[arg-type]
+
+    async def areview(
+        self,
+        messages: str | Message | Iterable[Any],
+        reply: Any,
+        *,
+        context: str | Iterable[Any] = (),
+    ) -> Outcome:
+        """As `review`, on the running event loop."""
+        native = _native.read(reply)
+        return await self.areviewed(Exchange(messages, native.text, context), native)  # type: ignore[arg-type]
+
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Guarded[P, R]: ...
+    @overload
+    def __call__(self, *, exchange: ExchangeFrom) -> Callable[[Callable[P, R]], Guarded[P, R]]: ...
+    def __call__(self, function: Callable[..., Any] | None = None, /, *, exchange: ExchangeFrom | None = None) -> Any:
+        """Guard a function that returns a reply: `def` or `async def`, a method, an SDK's bound method.
+
+        The guarded function takes what the function took and returns the type that it returned. Its
+        `.outcome(…)` makes the same call and returns the `Outcome`. `exchange` says what the conversation
+        is where the arguments do not.
+
+        Raises:
+            ConfigurationError: the arguments hold no conversation, or the function is a generator.
+        """
+        if function is None:
+            return lambda function: Guarded(self, function, exchange)
+        return Guarded(self, function, exchange)
+
+    def close(self) -> None:
+        """Wait for what monitor mode still reviews, and close the trail."""
+        with self._lock:
+            behind = list(self._behind)
+        wait(behind)
+        if self._audit is not None and self._owns_audit:
+            self._audit.close()
+
+    async def aclose(self) -> None:
+        """As `close`, without blocking the running event loop."""
+        await in_thread(self.close)
+
+    def __enter__(self) -> Guard:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Guard:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def reviewed(self, exchange: Exchange, native: _native.Native) -> Outcome:
+        """Review one reply and record it; called by guarded functions too."""
+        began, run_id = monotonic(), uuid7()
+        step = review(exchange, self._setup, run_id)
+        outcome = self._finished(_drive.run(step, self._setup.budget.seconds), native, began)
+        if self._audit is not None:
+            self._audit.record(self._run(exchange, outcome), self.constitution.content)
+        return outcome
+
+    async def areviewed(self, exchange: Exchange, native: _native.Native) -> Outcome:
+        """As `reviewed`, on the running event loop."""
+        began, run_id = monotonic(), uuid7()
+        step = review(exchange, self._setup, run_id)
+        outcome = self._finished(await _drive.arun(step, self._setup.budget.seconds), native, began)
+        if self._audit is not None:
+            await in_thread(self._audit.record, self._run(exchange, outcome), self.constitution.content)
+        return outcome
+
+    def _finished(self, outcome: Outcome, native: _native.Native, began: float) -> Outcome:
+        if not self.enforces:
+            text, reply = native.text, native.value
+        elif outcome.blocked:
+            text, reply = outcome.text, native.fallback(outcome.text)
+        else:
+            text, reply = outcome.text, native.with_text(outcome.text)
+        return replace(outcome, text=text, reply=reply, elapsed=monotonic() - began, enforced=self.enforces)
+
+    def _run(self, exchange: Exchange, outcome: Outcome) -> Run:
+        return Run(exchange, outcome, self._workers[0], self._workers[1], labels=_labels.current())
+
+    @functools.cached_property
+    def _workers(self) -> tuple[tuple[Worker, ...], tuple[Worker, ...]]:
+        """Who can be asked, for the record: the names of judges and revisers, models and prompt digests."""
+        reviser = self._setup.reviser
+        revisers = [Worker(RuleReviser.name)]
+        if isinstance(reviser, ModelReviser):
+            revisers.append(Worker(reviser.name, reviser.model.name, reviser.prompt_digest()))
+        elif reviser is not None:
+            revisers.append(Worker(reviser.name))
+        return tuple(self._judge_workers(self._setup.panel)), tuple(revisers)
+
+    def _judge_workers(self, judge: Judge) -> Iterable[Worker]:
+        if isinstance(judge, Panel):
+            for one in judge.judges:
+                yield from self._judge_workers(one)
+        elif isinstance(judge, ModelJudge):
+            yield Worker(judge.name, judge.model.name, judge.prompt_digest(self.constitution.principles))
+        else:
+            yield Worker(judge.name)
+
+    def _judges(self, judge: Judge | Sequence[Judge] | str | None) -> tuple[Judge, ...]:
+        if judge is None:
+            if self._model is None:
+                return ()
+            return (ModelJudge(self._model, language=self._language, facts=self.constitution.facts),)
+        if isinstance(judge, str):
+            _one_of("judge", judge, ("rules",))
+            return ()
+        judges = (judge,) if isinstance(judge, Judge) else tuple(judge)
+        for one in judges:
+            if not isinstance(one, Judge):
+                raise ConfigurationError(
+                    f"judge= holds a {type(one).__name__}, which is no Judge. Wrap a model as ModelJudge(model), "
+                    "a function as FunctionJudge(function, covers={…})."
+                )
+        return tuple(one for one in judges if not isinstance(one, RuleJudge))
+
+    def _reviser(self, reviser: Reviser | str | None) -> Reviser | None:
+        if reviser is None:
+            if self._model is None:
+                return None
+            return ModelReviser(self._model, language=self._language, facts=self.constitution.facts)
+        if isinstance(reviser, str):
+            _one_of("reviser", reviser, ("rules",))
+            return None
+        if not isinstance(reviser, Reviser):
+            raise ConfigurationError(f"reviser= is a {type(reviser).__name__}, which is no Reviser.")
+        return None if isinstance(reviser, RuleReviser) else reviser
+
+    def watch(self, exchange: Exchange, native: _native.Native) -> None:
+        """Review behind the caller's back: monitor mode costs it nothing and raises nothing into it."""
+        future = submit(self.areviewed(exchange, native))
+        with self._lock:
+            self._behind.add(future)
+        future.add_done_callback(self._watched)
+
+    def _watched(self, future: Future[Any]) -> None:
+        with self._lock:
+            self._behind.discard(future)
+        if not future.cancelled() and (error := future.exception()):
+            _log.error("a review in monitor mode failed: %s", type(error).__name__, exc_info=error)
+
+
+def _one_of(name: str, value: object, allowed: Sequence[object]) -> None:
+    if value not in allowed:
+        raise ConfigurationError(f"{name}={value!r} is not one of {', '.join(map(repr, allowed))}.")
+
+
+def _constitution(
+    source: str | os.PathLike[str] | Constitution, jurisdiction: str | None, variables: Mapping[str, Any] | None
+) -> Constitution:
+    if not isinstance(source, Constitution):
+        return Constitution.load(source, jurisdiction=jurisdiction, variables=variables)
+    if jurisdiction is None and not variables:
+        return source
+    return source.select(jurisdiction=jurisdiction, variables=variables)
+
+
+def _trail(audit: AuditTrail | str | os.PathLike[str] | None) -> AuditTrail | None:
+    if audit is None or isinstance(audit, AuditTrail):
+        return audit
+    if audit == DEFAULT_AUDIT:
+        audit = os.environ.get("GUARDRAILS_AUDIT") or audit
+    trail = AuditTrail.open(os.fspath(audit))
+    if trail.url not in _logged:
+        _logged.add(trail.url)
+        _log.info("audit trail: %s", trail.url)
+    return trail
+

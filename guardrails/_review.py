@@ -1,0 +1,273 @@
+"""The loop: judge, revise, judge again, and rule. A generator that does no I/O.
+
+The sync driver, the async one and tests all run this same generator; see `guardrails.models.Step`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from guardrails._policy import Block, OnError, Release, Revise, decide, flagged, settled
+from guardrails.constitution import Constitution, Principle
+from guardrails.exchange import Exchange
+from guardrails.judges import Judge, Panel, RuleJudge
+from guardrails.models import Ask, Failure, ModelReply, Request, Result, Step
+from guardrails.outcome import Attempt, Cause, Outcome, Status, Tokens, Usage
+from guardrails.revisers import FIDELITY, Reviser, Revision, Task, editable, empties, mend, unfaithful
+from guardrails.sentences import Edit, EditError, apply
+from guardrails.verdict import Decision, Verdict
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one guarded call may spend on judging and revising; None is no limit.
+
+    `seconds` are wall-clock, for the whole review. `calls` are requests to models; `tokens` are input
+    and output together, checked before each request. A review that runs out is blocked, with the cause
+    `budget`.
+
+    >>> Budget(seconds=10, calls=6).tokens is None
+    True
+    """
+
+    seconds: float | None = 60.0
+    calls: int | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a guard reviews with."""
+
+    constitution: Constitution
+    judges: tuple[Judge, ...] = ()
+    """Besides the rules, which always run."""
+    reviser: Reviser | None = None
+    """Besides the fixes, which always go first."""
+    budget: Budget = field(default_factory=Budget)
+    max_revisions: int = 2
+    on_error: OnError = "block"
+
+    def __post_init__(self) -> None:
+        rules = RuleJudge().with_checks(self.constitution.principles, self.constitution.checks)
+        object.__setattr__(self, "panel", Panel([rules, *self.judges]))
+
+    panel: Panel = field(init=False)
+
+    def uncovered(self) -> tuple[Principle, ...]:
+        """The principles that no judge decides."""
+        return tuple(p for p in self.constitution.principles if not self.panel.covers(p))
+
+
+def review(exchange: Exchange, setup: Setup, run_id: str) -> Step[Outcome]:
+    """Review one reply: returns its outcome, without `elapsed` and `reply`, which drivers know."""
+    return (yield from _Review(exchange, setup, run_id).run())
+
+
+class _Review:
+    """One review under way."""
+
+    def __init__(self, exchange: Exchange, setup: Setup, run_id: str) -> None:
+        self.original = exchange
+        self.setup = setup
+        self.run_id = run_id
+        self.spent = _Spent(setup.budget)
+        self.attempts: list[Attempt] = []
+        self.revisions = 0
+        self.rungs = iter(setup.constitution.settings.exhausted)
+        self.unsafe: tuple[str, ...] = ()
+
+    def run(self) -> Step[Outcome]:
+        exchange, made = self.original, Revision()
+        base: int | None = None
+        while True:
+            verdicts = yield from self._judge(exchange)
+            self._attempt(exchange.reply, verdicts, made, base)
+            match decide(self.setup.constitution, verdicts, self.setup.on_error):
+                case Release(unsafe):
+                    self.unsafe = unsafe
+                    return self._released(exchange.reply, verdicts)
+                case Block(cause):
+                    return self._blocked(verdicts, cause)
+                case Revise(violations):
+                    base = len(self.attempts) - 1
+                    made = yield from self._mend(exchange, violations, base)
+                    if not made:
+                        return self._blocked(verdicts, Cause.ERROR if made.failed else Cause.VIOLATION)
+                    exchange = exchange.with_reply(apply(exchange.reply, made.edits, made.append))
+
+    def _judge(self, exchange: Exchange) -> Step[tuple[Verdict, ...]]:
+        constitution, panel = self.setup.constitution, self.setup.panel
+        found = yield from self.spent.metered(panel.judge(exchange, constitution.principles))
+        verdicts = [settled(constitution, verdict) for verdict in found]
+        decided = {verdict.principle for verdict in verdicts}
+        for principle in constitution.principles:
+            if principle.id not in decided and panel.covers(principle):
+                reason = "its judge gave no verdict"
+                verdicts.append(Verdict(principle.id, Decision.UNDECIDED, panel.name, reason=reason))
+        return tuple(verdicts)
+
+    def _mend(self, exchange: Exchange, violations: tuple[Verdict, ...], base: int) -> Step[Revision]:
+        """The next revision that is worth judging; an empty one where there is none."""
+        task = Task(exchange, self.setup.constitution, violations)
+        made = Revision()
+        while self.revisions < self.setup.max_revisions and not _is_data(exchange.reply):
+            self.revisions += 1
+            made, refusal = yield from self._revision(task)
+            if not made or (refusal is None and not self._is_new(exchange, made)):
+                break
+            if refusal is None:
+                return made
+            self._attempt(apply(exchange.reply, made.edits, made.append), (refusal,), made, base)
+            task = replace(task, feedback=refusal.critique)
+        return self._next_rung(exchange, failed=made.failed)
+
+    def _revision(self, task: Task) -> Step[tuple[Revision, Verdict | None]]:
+        """Fixes first, then the reviser for what they leave; and why the result may not even be judged."""
+        fixes, left = mend(task)
+        own, refusal = Revision(), None
+        if left and self.setup.reviser is not None:
+            rest = replace(task, violations=left, edits=_texts(fixes), append=fixes.append)
+            own = yield from self.spent.metered(_safely(self.setup.reviser, rest))
+            if not own:
+                return own, None
+            refusal = unfaithful(rest, own)
+        edits = {**_texts(fixes), **_texts(own)}
+        made = Revision(
+            tuple(Edit(number, text) for number, text in sorted(edits.items())),
+            " ".join(filter(None, (fixes.append, own.append))) or None,
+            "+".join(one.reviser for one in (fixes, own) if one),
+        )
+        if made and empties(task, made):
+            refusal = Verdict(FIDELITY, Decision.VIOLATES, "fidelity", critique="the edits delete the whole reply")
+        return made, refusal
+
+    def _is_new(self, exchange: Exchange, made: Revision) -> bool:
+        return apply(exchange.reply, made.edits, made.append) not in {attempt.draft for attempt in self.attempts}
+
+    def _next_rung(self, exchange: Exchange, *, failed: bool = False) -> Revision:
+        """What the constitution says to do when revisions have run out: append a warning, or give up."""
+        rung = next(self.rungs, "block")
+        if rung == "append" and not _is_data(exchange.reply):
+            self.revisions = self.setup.max_revisions
+            warning = self.setup.constitution.warning_in(self.original.language)
+            return Revision(append=warning, reviser="constitution")
+        return Revision(failed=failed)
+
+    def _attempt(self, draft: str, verdicts: tuple[Verdict, ...], made: Revision, base: int | None) -> None:
+        self.attempts.append(Attempt(draft, verdicts, made.edits, made.append, made.reviser, base))
+
+    def _released(self, text: str, verdicts: tuple[Verdict, ...]) -> Outcome:
+        if text == self.original.reply:
+            return self._outcome(Status.PASSED, None, text, verdicts)
+        return self._outcome(Status.REVISED, Cause.VIOLATION, text, verdicts)
+
+    def _blocked(self, verdicts: tuple[Verdict, ...], cause: Cause) -> Outcome:
+        fallback = self.setup.constitution.fallback_in(self.original.language)
+        return self._outcome(Status.BLOCKED, Cause.BUDGET if self.spent.out else cause, fallback, verdicts)
+
+    def _outcome(self, status: Status, cause: Cause | None, text: str, verdicts: tuple[Verdict, ...]) -> Outcome:
+        constitution = self.setup.constitution
+        decided = {verdict.principle for verdict in verdicts}
+        return Outcome(
+            status=status,
+            cause=cause,
+            text=text,
+            run_id=self.run_id,
+            constitution=constitution.ref,
+            original=self.original.reply,
+            verdicts=verdicts,
+            attempts=tuple(self.attempts),
+            unjudged=tuple(p.id for p in constitution.principles if p.id not in decided),
+            flags=flagged(constitution, verdicts),
+            usage=self.spent.usage,
+            unsafe=self.unsafe,
+        )
+
+
+class _Spent:
+    """Counts what a review spends, and refuses what goes beyond its budget."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self.usage = Usage()
+        self.out = False
+
+    def metered(self, step: Step[T]) -> Step[T]:
+        """Run a step, answering what the budget does not allow with a failure instead."""
+        results: Sequence[Result] | None = None
+        while True:
+            try:
+                requests = step.send(results)  # type: ignore[arg-type]
+            except StopIteration as stop:
+                value: T = stop.value
+                return value
+            allowed = list(self._allowed(requests))
+            forwarded = [request for request, may in zip(requests, allowed, strict=True) if may]
+            answers = iter((yield forwarded) if forwarded else ())
+            refused = Failure("budget", "the call's budget is used up")
+            results = [next(answers) if may else refused for may in allowed]
+            for request, result in zip(requests, results, strict=True):
+                self._count(request, result)
+
+    def _allowed(self, requests: Sequence[Request]) -> Iterator[bool]:
+        calls, tokens = self.usage.calls, self.usage.input + self.usage.output
+        for request in requests:
+            if not isinstance(request, Ask):
+                yield True
+                continue
+            calls += 1
+            too_many = self._budget.calls is not None and calls > self._budget.calls
+            too_long = self._budget.tokens is not None and tokens >= self._budget.tokens
+            yield not (too_many or too_long)
+
+    def _count(self, request: Request, result: Result) -> None:
+        if isinstance(result, Failure):
+            self.out = self.out or result.kind in {"deadline", "budget"}
+            self.usage = replace(self.usage, abandoned=self.usage.abandoned + result.abandoned)
+        if not isinstance(request, Ask) or (isinstance(result, Failure) and result.kind == "budget"):
+            return
+        cost = Tokens(1)
+        if isinstance(result, ModelReply):
+            cost = Tokens(1, result.input_tokens, result.output_tokens, result.cache_read_tokens)
+        if request.request.purpose == "judge":
+            self.usage = replace(self.usage, judge=self.usage.judge + cost)
+        else:
+            self.usage = replace(self.usage, revise=self.usage.revise + cost)
+
+
+def _safely(reviser: Reviser, task: Task) -> Step[Revision]:
+    """A reviser that raises, or edits what it may not, has made no revision."""
+    try:
+        made = yield from reviser.revise(task)
+        outside = {edit.sentence for edit in made.edits} - editable(task)
+        if outside:
+            return Revision(reviser=reviser.name, problem=f"edited sentences that are not at fault: {sorted(outside)}")
+        apply(task.exchange.reply, made.edits, made.append)
+    except EditError as error:
+        return Revision(reviser=reviser.name, problem=str(error))
+    except Exception as error:  # noqa: BLE001 - somebody's reviser may raise anything
+        return Revision(reviser=reviser.name, problem=f"raised {type(error).__name__}", failed=True)
+    return made
+
+
+def _texts(revision: Revision) -> dict[int, str]:
+    return {edit.sentence: edit.text for edit in revision.edits}
+
+
+def _is_data(text: str) -> bool:
+    """Whether a reply is JSON: what a program reads is passed or blocked, never edited."""
+    if text.lstrip()[:1] not in {"{", "["}:
+        return False
+    try:
+        return isinstance(json.loads(text), dict | list)
+    except (ValueError, RecursionError):
+        return False
+
+
+

@@ -1,0 +1,182 @@
+"""Runs the deterministic checks of all principles over an exchange, in one sweep.
+
+Called by the rule judge, which makes verdicts of what is found, and by the rule reviser, which mends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from guardrails import facts, patterns, personal_data
+from guardrails.constitution._schema import (
+    Fix,
+    GroundedCheck,
+    PatternCheck,
+    PersonalDataCheck,
+    Principle,
+    RequireCheck,
+)
+from guardrails.constitution._schema import Unless as UnlessText
+from guardrails.exchange import Exchange
+from guardrails.sentences import split
+
+Check: TypeAlias = PatternCheck | RequireCheck | GroundedCheck | PersonalDataCheck
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What a check found: the principle, the sentence (from 1; 0 is the reply as a whole) and the span in it.
+
+    `match` is the regular expression's match, for wording that repeats a part of it.
+    """
+
+    principle: str
+    check: Check
+    sentence: int = 0
+    start: int = 0
+    end: int = 0
+    what: str = ""
+    match: Any = None
+
+    @property
+    def fix(self) -> Fix | None:
+        """What the check does about it, where it says so."""
+        return getattr(self.check, "fix", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the checks found, the principles that a silent check decided, and those whose check failed."""
+
+    hits: tuple[Hit, ...]
+    complied: frozenset[str]
+    failed: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """One pattern of one check."""
+
+    pattern: str
+    principle: str
+    check: PatternCheck | RequireCheck
+    unless: patterns.Unless
+
+
+class CheckSet:
+    """The checks of a set of principles, compiled once.
+
+    `stated` are texts whose facts count as grounded: the constitution's own.
+    """
+
+    def __init__(self, principles: Sequence[Principle], stated: Sequence[str] = ()) -> None:
+        self._checks: list[tuple[str, Check]] = [(p.id, check) for p in principles for check in p.checks]
+        self._stated = tuple(stated)
+        self._reply_uses = [use for name, check in self._checks for use in _uses(name, check, prompt=False)]
+        self._prompt_uses = [use for name, check in self._checks for use in _uses(name, check, prompt=True)]
+
+    @cached_property
+    def _reply_set(self) -> patterns.PatternSet:
+        return patterns.PatternSet([use.pattern for use in self._reply_uses])
+
+    @cached_property
+    def _prompt_set(self) -> patterns.PatternSet:
+        return patterns.PatternSet([use.pattern for use in self._prompt_uses])
+
+    @cached_property
+    def _personal_kinds(self) -> frozenset[str]:
+        checks = (check for _, check in self._checks)
+        return frozenset(kind for c in checks if isinstance(c, PersonalDataCheck) for kind in c.personal_data)
+
+    def run(self, exchange: Exchange) -> Findings:
+        """Run every check over the exchange."""
+        failed: set[str] = set()
+        hits: list[Hit] = []
+        triggered: dict[int, tuple[RequireCheck, str]] = {}
+        for number, sentence in enumerate(exchange.sentences, 1):
+            for hit in _pattern_hits(self._reply_set, self._reply_uses, number, sentence, failed):
+                if isinstance(hit.check, RequireCheck):
+                    triggered[id(hit.check)] = (hit.check, hit.principle)
+                else:
+                    hits.append(hit)
+            hits.extend(self._personal(number, sentence))
+        if self._prompt_uses:
+            for sentence in split(exchange.prompt):
+                for hit in _pattern_hits(self._prompt_set, self._prompt_uses, 0, sentence, failed):
+                    if isinstance(hit.check, RequireCheck):
+                        triggered[id(hit.check)] = (hit.check, hit.principle)
+        hits.extend(self._disclosures(exchange, triggered))
+        hits.extend(self._ungrounded(exchange))
+        hit_ids = {hit.principle for hit in hits}
+        deciding = {name for name, check in self._checks if check.decides}
+        return Findings(tuple(hits), frozenset(deciding - hit_ids - failed), frozenset(failed))
+
+    def _personal(self, number: int, sentence: str) -> Iterator[Hit]:
+        if not self._personal_kinds:
+            return
+        found = personal_data.find(sentence, self._personal_kinds)
+        for name, check in self._checks if found else ():
+            if isinstance(check, PersonalDataCheck):
+                for item in found:
+                    if item.kind in check.personal_data:
+                        yield Hit(name, check, number, item.start, item.end, item.kind)
+
+    def _disclosures(self, exchange: Exchange, triggered: dict[int, tuple[RequireCheck, str]]) -> Iterator[Hit]:
+        for name, check in self._checks:
+            if isinstance(check, RequireCheck) and not (check.when or check.when_prompt):
+                triggered[id(check)] = (check, name)
+        reply = patterns.view(exchange.reply).text if triggered else ""
+        for check, name in triggered.values():
+            if not any(patterns.compiled(pattern).search(reply) for pattern in check.require):
+                yield Hit(name, check)
+
+    def _ungrounded(self, exchange: Exchange) -> Iterator[Hit]:
+        checks = [(name, check) for name, check in self._checks if isinstance(check, GroundedCheck)]
+        if not checks or not exchange.context:
+            return
+        sources = (*exchange.context, *(m.content for m in exchange.messages), *self._stated)
+        kinds = {kind for _, check in checks for kind in check.grounded}
+        known = {fact.key for source in sources for fact in facts.extract(source, kinds)}
+        for number, sentence in enumerate(exchange.sentences, 1):
+            for fact in facts.extract(sentence, kinds):
+                if fact.key not in known:
+                    for name, check in checks:
+                        if fact.kind in check.grounded:
+                            yield Hit(name, check, number, fact.start, fact.end, fact.kind)
+
+
+def _uses(name: str, check: Check, *, prompt: bool) -> Iterator[_Use]:
+    if isinstance(check, PatternCheck):
+        expressions = () if prompt else check.pattern
+    elif isinstance(check, RequireCheck):
+        expressions = check.when_prompt if prompt else check.when
+    else:
+        return
+    unless = _unless(check.unless)
+    for pattern in expressions:
+        yield _Use(pattern, name, check, unless)
+
+
+def _unless(unless: UnlessText) -> patterns.Unless:
+    return patterns.Unless(frozenset(word.lower() for word in unless.before), unless.sentence, unless.quoted)
+
+
+def _pattern_hits(
+    compiled: patterns.PatternSet, uses: Sequence[_Use], number: int, sentence: str, failed: set[str]
+) -> Iterator[Hit]:
+    shown = patterns.view(sentence)
+    indexes = compiled.match(shown.text)
+    if indexes is None:  # the set ran out of memory: nothing is known about this sentence
+        failed.update(use.principle for use in uses)
+        return
+    for index in indexes:
+        use = uses[index]
+        for match in patterns.spans(use.pattern, shown.text, use.unless):
+            start, end = shown.original(*match.span())
+            yield Hit(use.principle, use.check, number, start, end, match=match)
+
+
+__all__ = ["CheckSet", "Findings", "Hit"]

@@ -1,0 +1,260 @@
+"""The compiled constitution: what judges, revisers and the policy work from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pydantic import ValidationError
+
+from guardrails.constitution._checks import CheckSet
+from guardrails.constitution._load import Placed, Source, load
+from guardrails.constitution._mistakes import did_you_mean
+from guardrails.constitution._schema import ConstitutionFile, Principle, Scalar, Settings, text_in
+from guardrails.constitution._template import TemplateMistakeError, is_template, render
+from guardrails.errors import ConfigurationError, ConstitutionError, Problem
+from guardrails.outcome import ConstitutionRef
+
+_FALLBACK = {
+    "en": "I can't give a reliable answer to this here. Please ask a qualified person.",
+    "ja": "この件については、ここで確かなお答えができません。専門の担当者にご相談ください。",
+}
+_WARNING = {
+    "en": "Please note: this answer has not met all of our checks. Have a qualified person confirm it before you rely on it.",
+    "ja": "ご注意: この回答は当社の確認項目をすべて満たしてはいません。利用される前に専門の担当者にご確認ください。",
+}
+_TEXTS = {"title", "rule", "revision", "replace", "append", "prepend", "fallback", "warning", "facts"}
+
+
+@dataclass(frozen=True)
+class Constitution:
+    """A named, versioned set of principles.
+
+    `digest` is the SHA-256 of the compiled content as 64 hexadecimal digits: it changes when anything
+    that affects judging, revising or blocking does, and not with comments, layout or approvals.
+
+    >>> finance = Constitution.load("finance")
+    >>> finance.name, len(finance.principles)
+    ('finance', 16)
+    """
+
+    name: str
+    version: str
+    principles: tuple[Principle, ...]
+    settings: Settings
+    variables: Mapping[str, Scalar]
+    facts: tuple[Mapping[str, str], ...]
+    fallback: Mapping[str, str]
+    warning: Mapping[str, str]
+    _source: Source = field(repr=False, compare=False)
+
+    @classmethod
+    def load(
+        cls,
+        source: str | os.PathLike[str],
+        *,
+        jurisdiction: str | None = None,
+        variables: Mapping[str, Scalar] | None = None,
+    ) -> Constitution:
+        """Load a shipped name (`finance`, `medical`, `legal`, `general`), a folder or a YAML file.
+
+        A shipped name wins over a path of the same name: write `./finance` for the path.
+        `jurisdiction` keeps the principles of one jurisdiction (default: all); `variables` override the
+        constitution's own.
+
+        Raises:
+            ConstitutionError: with all mistakes, each with file, line and column.
+            ConfigurationError: an unknown jurisdiction or variable.
+        """
+        return _compile(load(source), jurisdiction, variables or {})
+
+    def select(self, *, jurisdiction: str | None = None, variables: Mapping[str, Scalar] | None = None) -> Constitution:
+        """This constitution for one jurisdiction, or with other variables."""
+        return _compile(self._source, jurisdiction, variables or {})
+
+    @cached_property
+    def content(self) -> bytes:
+        """The compiled content, as canonical JSON: what the digest is taken over."""
+        content = {
+            "name": self.name,
+            "version": self.version,
+            "principles": [p.model_dump(mode="json") for p in self.principles],
+            "settings": self.settings.model_dump(mode="json"),
+            "variables": self.variables,
+            "facts": self.facts,
+            "fallback": self.fallback,
+            "warning": self.warning,
+        }
+        return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over `content`, in hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @cached_property
+    def ref(self) -> ConstitutionRef:
+        """Name, version and digest: which wording was in force."""
+        return ConstitutionRef(self.name, self.version, self.digest)
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Principle]:
+        """The principles by their ids."""
+        return {p.id: p for p in self.principles}
+
+    @cached_property
+    def checks(self) -> CheckSet:
+        """The deterministic checks of all principles, compiled."""
+        return CheckSet(self.principles, self.stated_facts)
+
+    @cached_property
+    def stated_facts(self) -> tuple[str, ...]:
+        """Texts whose facts replies and revisions may state: `facts`, and the wording of fixes and disclosures."""
+        wording = [text for p in self.principles for check in p.checks for text in _wording(check)]
+        return tuple(text for texts in [*self.facts, *wording] for text in texts.values())
+
+    def fallback_in(self, language: str) -> str:
+        """What a user reads instead of a blocked reply."""
+        return text_in(dict(self.fallback), language)
+
+    def warning_in(self, language: str) -> str:
+        """What the `append` rung adds."""
+        return text_in(dict(self.warning), language)
+
+
+def _wording(check: Any) -> Iterator[Mapping[str, str]]:
+    fix = getattr(check, "fix", None)
+    for texts in (fix.replace if fix else None, getattr(check, "append", None), getattr(check, "prepend", None)):
+        if texts:
+            yield texts
+
+
+def _compile(source: Source, jurisdiction: str | None, overrides: Mapping[str, Scalar]) -> Constitution:
+    found: list[Problem] = []
+    lineage = list(_lineage(source))
+    declared = {key: value for s in lineage for key, value in s.file.variables.items()}
+    unknown = sorted(set(overrides) - set(declared))
+    if unknown:
+        advice = did_you_mean(unknown[0], declared)
+        raise ConfigurationError(f"{source.file.name} has no variable {unknown[0]!r}. {advice}")
+    variables = {**declared, **overrides}
+    placed = _merged(lineage, found)
+    _check_references(placed.values(), variables, found)
+    principles = [_rendered(p, variables, found) for p in placed.values()]
+    texts = {key: _inherited_text(lineage, key, variables, found) for key in ("fallback", "warning")}
+    facts = tuple(_text(s, ("facts", i), t, variables, found) for s in lineage for i, t in enumerate(s.file.facts))
+    if not placed and not found:
+        advice = "Put principles in principles/*.yaml, write `principles:`, or extend a constitution."
+        found.append(source.document.problem((), "the constitution has no principles.", advice))
+    if found:
+        raise ConstitutionError(found)
+    return Constitution(
+        name=source.file.name,
+        version=source.file.version,
+        principles=tuple(_selected(principles, jurisdiction, variables, source.file.name)),
+        settings=_settings(lineage),
+        variables=variables,
+        facts=facts,
+        fallback=texts["fallback"] or _FALLBACK,
+        warning=texts["warning"] or _WARNING,
+        _source=source,
+    )
+
+
+def _lineage(source: Source) -> Iterator[Source]:
+    """The sources a constitution is made of, parents first: what comes later overrides."""
+    for parent in source.parents:
+        yield from _lineage(parent)
+    yield source
+
+
+def _merged(lineage: Sequence[Source], found: list[Problem]) -> dict[str, Placed]:
+    merged: dict[str, Placed] = {}
+    for source in lineage:
+        for placed in source.principles:
+            merged[placed.principle.id] = placed
+        for index, name in enumerate(source.file.disable):
+            if merged.pop(name, None) is None:
+                advice = did_you_mean(name, merged)
+                found.append(source.document.problem(("disable", index), f"no principle {name!r} to disable.", advice))
+    return merged
+
+
+def _check_references(placed: Any, variables: Mapping[str, Scalar], found: list[Problem]) -> None:
+    for one in placed:
+        for name in one.principle.only_if:
+            if name not in variables:
+                path = (*one.base, "only_if", name)
+                advice = did_you_mean(name, variables) or f"Declare it: `variables: {{{name}: …}}`."
+                found.append(one.document.problem(path, f"no variable {name!r}.", advice, key=True))
+
+
+def _rendered(placed: Placed, variables: Mapping[str, Scalar], found: list[Problem]) -> Principle:
+    if not is_template(repr(placed.principle)):
+        return placed.principle
+    before = len(found)
+    data = _render(placed.principle.model_dump(), placed.base, placed, variables, found)
+    if len(found) > before:
+        return placed.principle
+    try:
+        return Principle.model_validate(data)
+    except ValidationError:  # a text that was rendered to nothing
+        found.append(placed.document.problem(placed.base, "a text is empty once its variables are filled in."))
+        return placed.principle
+
+
+def _render(
+    value: Any, path: tuple[str | int, ...], placed: Placed | Source, variables: Mapping[str, Scalar], found: list[Problem]
+) -> Any:
+    if isinstance(value, dict):
+        return {key: _render(item, (*path, key), placed, variables, found) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_render(item, (*path, index), placed, variables, found) for index, item in enumerate(value)]
+    if not isinstance(value, str) or not is_template(value) or not _TEXTS & set(path):
+        return value
+    try:
+        return render(value, variables)
+    except TemplateMistakeError as error:
+        advice = f"The variables are: {', '.join(sorted(variables)) or 'none; declare them under `variables:`'}."
+        found.append(placed.document.problem(path, str(error), advice))
+        return value
+
+
+def _text(
+    source: Source, path: tuple[str | int, ...], text: Any, variables: Mapping[str, Scalar], found: list[Problem]
+) -> Any:
+    return _render(text, path, source, variables, found)
+
+
+def _inherited_text(lineage: Sequence[Source], key: str, variables: Mapping[str, Scalar], found: list[Problem]) -> Any:
+    for source in reversed(lineage):
+        text = getattr(source.file, key)
+        if text:
+            return _text(source, (key,), text, variables, found)
+    return None
+
+
+def _settings(lineage: Sequence[Source]) -> Settings:
+    said = {key: value for s in lineage for key, value in s.file.settings.model_dump(exclude_unset=True).items()}
+    return Settings.model_validate(said)
+
+
+def _selected(
+    principles: Sequence[Principle], jurisdiction: str | None, variables: Mapping[str, Scalar], name: str
+) -> Iterator[Principle]:
+    known = {j for p in principles for j in p.jurisdictions}
+    if jurisdiction is not None and jurisdiction not in known:
+        raise ConfigurationError(f"{name} names no jurisdiction {jurisdiction!r}. {did_you_mean(jurisdiction, known)}")
+    for principle in principles:
+        applies = all(variables[key] == value for key, value in principle.only_if.items())
+        here = jurisdiction is None or not principle.jurisdictions or jurisdiction in principle.jurisdictions
+        if applies and here:
+            yield principle
+
+
+__all__ = ["Constitution", "ConstitutionFile"]

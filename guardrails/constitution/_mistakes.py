@@ -1,0 +1,127 @@
+"""Turns what pydantic found into what an author can act on. Called by `_load`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from guardrails.constitution._schema import (
+    Authority,
+    Example,
+    Fix,
+    GroundedCheck,
+    PatternCheck,
+    PersonalDataCheck,
+    Principle,
+    RequireCheck,
+    Settings,
+    Unless,
+)
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+    from guardrails.constitution._yaml import Document, Path
+    from guardrails.errors import Problem
+
+_CHECKS: Mapping[str, type[BaseModel]] = {
+    "pattern": PatternCheck,
+    "require": RequireCheck,
+    "grounded": GroundedCheck,
+    "personal_data": PersonalDataCheck,
+}
+_PARTS: Mapping[str, type[BaseModel]] = {
+    "principles": Principle,
+    "authority": Authority,
+    "examples": Example,
+    "settings": Settings,
+    "unless": Unless,
+    "fix": Fix,
+}
+_WRITE = {
+    "id": "Write `id:` and the file's name without .yaml.",
+    "name": "Write `name: acme-bank`.",
+    "version": 'Write `version: "1.0.0"`.',
+    "title": "Write `title: {en: …}`.",
+    "severity": "Write `severity:` and one of critical, high, medium, low.",
+    "rule": "Write `rule: {en: …}`: what a reply may not do, or must.",
+    "cite": "Write `cite:` and the provision, as a lawyer would.",
+}
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Advice naming the nearest known word, or what there is where none is near."""
+    known = sorted(known)
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    return f"There is: {', '.join(known[:30])}." if known else ""
+
+
+def problems(error: ValidationError, model: type[BaseModel], document: Document, base: Path = ()) -> Iterator[Problem]:
+    """The mistakes in one validation error, each at its place in the document."""
+    for found in error.errors(include_url=False):
+        location = found["loc"]
+        path = (*base, *_without_tags(location))
+        kind, name = found["type"], str(location[-1]) if location else ""
+        if kind == "extra_forbidden":
+            advice = did_you_mean(name, _fields(model, location))
+            yield document.problem(path, f"unknown key {name!r}.", advice, key=True)
+        elif kind == "missing":
+            yield document.problem(path[:-1], f"the key {name!r} is missing.", _WRITE.get(name, ""))
+        else:
+            yield document.problem(path, *_message(found), key=name == "[key]")
+
+
+def _message(found: Mapping[str, Any]) -> tuple[str, str]:
+    kind, value, context = found["type"], found.get("input"), found.get("ctx", {})
+    if kind == "value_error":
+        text = str(context["error"])
+        head, _, advice = text.partition(". ")
+        return f"{head.rstrip('.')}.", advice
+    if kind == "literal_error":
+        allowed = [word.strip("'") for word in context["expected"].replace(" or ", ", ").split(", ")]
+        near = get_close_matches(str(value), allowed, n=1)
+        advice = f"Did you mean {near[0]!r}?" if near else ""
+        return f"{_shown(value)} is not one of {', '.join(allowed)}.", advice
+    if kind == "string_type":
+        quote = f'Put it in quotes: "{value}".' if isinstance(value, bool | int | float) else "Write text here."
+        return f"this must be text, not {_kind_of(value)}.", quote
+    if kind.startswith("date"):
+        return f"{_shown(value)} is not a date.", "Write it as 2026-11-23."
+    if kind == "string_pattern_mismatch":
+        return f"{_shown(value)} is not of the form {context['pattern']}.", "Use small letters, digits and hyphens."
+    if kind in {"dict_type", "model_type", "model_attributes_type"}:
+        return f"this must be a mapping, not {_kind_of(value)}.", "Write `key: value` lines."
+    if kind in {"tuple_type", "list_type"}:
+        return f"this must be a list, not {_kind_of(value)}.", "Begin each item with a hyphen."
+    text = found["msg"].replace("Input should", "this should")
+    return f"{text[:1].lower()}{text[1:]}.", ""
+
+
+def _fields(model: type[BaseModel], location: Sequence[str | int]) -> Iterable[str]:
+    for before, part in zip(("", *location), location[:-1], strict=False):
+        if isinstance(before, int) and part in _CHECKS:
+            model = _CHECKS[str(part)]
+        else:
+            model = _PARTS.get(str(part), model)
+    return model.model_fields
+
+
+def _without_tags(location: Sequence[str | int]) -> Iterator[str | int]:
+    """The place in the data: pydantic adds the name of the kind of check, and of the part of a union."""
+    for index, part in enumerate(location):
+        tagged = index >= 2 and location[index - 2] == "checks" and isinstance(location[index - 1], int)  # noqa: PLR2004 - checks, number, tag
+        if not tagged and part != "[key]":
+            yield part
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…'"  # noqa: PLR2004 - a line of a terminal
+
+
+def _kind_of(value: Any) -> str:
+    kinds = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping"}
+    return "nothing" if value is None else kinds.get(type(value), type(value).__name__)

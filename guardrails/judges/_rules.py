@@ -1,0 +1,82 @@
+"""The rule judge: the constitution's own checks. No model, no network; it runs in every guard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from guardrails.constitution import CheckSet, Findings, Hit, Principle
+from guardrails.exchange import Exchange
+from guardrails.models import Step
+from guardrails.verdict import Decision, Verdict
+
+
+class RuleJudge:
+    """Judges by the checks that principles carry: patterns, disclosures, personal data, grounded facts.
+
+    A check is a signal: a hit violates, silence decides nothing, unless the check says `decides: true`.
+
+    >>> RuleJudge().name
+    'rules'
+    """
+
+    name = "rules"
+
+    def __init__(self) -> None:
+        self._compiled: tuple[Sequence[Principle], CheckSet] | None = None
+
+    def with_checks(self, principles: Sequence[Principle], checks: CheckSet) -> RuleJudge:
+        """The same judge, with checks that are compiled already."""
+        judge = RuleJudge()
+        judge._compiled = (tuple(principles), checks)
+        return judge
+
+    def covers(self, principle: Principle) -> bool:
+        """Whether one of the principle's checks decides when it is silent."""
+        return any(check.decides for check in principle.checks)
+
+    def judge(self, exchange: Exchange, principles: Sequence[Principle]) -> Step[list[Verdict]]:
+        """Run the checks over the reply."""
+        findings = self._checks(principles).run(exchange)
+        return list(_verdicts(findings, principles))
+        yield  # a step that needs nothing done
+
+    def _checks(self, principles: Sequence[Principle]) -> CheckSet:
+        if self._compiled is None or self._compiled[0] != tuple(principles):
+            self._compiled = (tuple(principles), CheckSet(principles))
+        return self._compiled[1]
+
+
+def _verdicts(findings: Findings, principles: Sequence[Principle]) -> list[Verdict]:
+    hits: dict[str, list[Hit]] = {}
+    for hit in findings.hits:
+        hits.setdefault(hit.principle, []).append(hit)
+    verdicts = []
+    for principle in principles:
+        name = principle.id
+        if name in hits:
+            verdicts.append(_violation(name, hits[name]))
+        elif name in findings.failed:
+            reason = "a pattern set ran out of memory"
+            verdicts.append(Verdict(name, Decision.UNDECIDED, RuleJudge.name, reason=reason, failed=True))
+        elif name in findings.complied:
+            verdicts.append(Verdict(name, Decision.COMPLIES, RuleJudge.name))
+    return verdicts
+
+
+def _violation(name: str, hits: Sequence[Hit]) -> Verdict:
+    sentences = tuple(sorted({hit.sentence for hit in hits if hit.sentence}))
+    critique = "; ".join(dict.fromkeys(map(_critique, hits)))
+    return Verdict(name, Decision.VIOLATES, RuleJudge.name, critique=critique, sentences=sentences, confidence=100)
+
+
+def _critique(hit: Hit) -> str:
+    if hit.match is not None:
+        return f"says “{hit.match.group()}”"
+    if not hit.sentence:
+        return "a required statement is missing"
+    kind = hit.what.replace("_", " ")
+    return f"states {kind} that the conversation and its context do not hold" if not hit.fix and _grounded(hit) else f"shows personal data ({kind})"
+
+
+def _grounded(hit: Hit) -> bool:
+    return hasattr(hit.check, "grounded")

@@ -1,0 +1,236 @@
+"""Sets of RE2 patterns over sentences, and the excuses that make a match a mere mention.
+
+RE2 matches in linear time, so that no pattern and no text can hang a service. Patterns see one
+sentence at a time as `view` shows it: NFKC-normalised, typographic quotes folded, invisible
+characters dropped, white space and final full stops stripped, case ignored.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MAX_PATTERN = 2_000
+"""Characters in one pattern."""
+_SET_SIZE = 50
+_SET_MEMORY = 64 << 20
+_MOST_EXCUSED = 100
+
+_FOLD = str.maketrans({"’": "'", "‘": "'", "＇": "'", "“": '"', "”": '"', "‐": "-", "\n": " ", "\t": " ", "\r": " "})
+_FINAL = " \u3000。.*_"
+_CLAUSE_END = re.compile(r"[,.;:!?()\[\]—、。]")
+_WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
+_WORDS_BEFORE = 3
+# Words that look like a negation and are none: "not only guaranteed, but …", "no doubt".
+_NO_NEGATION = re.compile(
+    r"\b(?:not (?:only|just|merely|simply|to mention)|no (?:doubt|question|wonder|matter)|nothing but|why not)\b"
+)
+_QUOTED = re.compile(
+    r"\"[^\"]{1,400}\"|「[^」]{1,400}」|『[^』]{1,400}』|«[^»]{1,400}»"
+    r"|(?:^|(?<=[\s(]))'(?=\S)[^\"]{1,400}?(?<=\S)'(?=$|[\s.,;:!?)])"
+)
+_WRAPPED = re.compile(r"^[\"「『«'](.*)[\"」』»'][\s。.]*$", re.DOTALL)
+
+
+class PatternError(ValueError):
+    """A pattern that cannot be used; the message says what is wrong and what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A sentence as patterns see it. `original(start, end)` leads back to the offsets of the sentence."""
+
+    text: str
+    start: int
+    offsets: tuple[int, ...] | None
+
+    def original(self, start: int, end: int) -> tuple[int, int]:
+        """The span in the sentence for a span in the view."""
+        if self.offsets is None:
+            return self.start + start, self.start + end
+        # A character of the view may stand for several of the sentence: take them whole.
+        last = self.offsets[end - 1] if end > start else self.offsets[start]
+        after = next((o for o in self.offsets[end:] if o > last), self.offsets[-1])
+        return self.offsets[start], max(after, last)
+
+
+def view(sentence: str) -> View:
+    """Show a sentence as patterns see it.
+
+    >>> view(" ５％　the “fund” fell。").text
+    '5% the "fund" fell'
+    """
+    plain = sentence.translate(_FOLD)
+    if plain.isascii() or (unicodedata.is_normalized("NFKC", plain) and not _hidden(plain)):
+        text = plain.lstrip()
+        return View(text.rstrip(_FINAL), len(plain) - len(text), None)
+    pieces: list[str] = []
+    offsets: list[int] = []
+    for start, chunk in _chunks(plain):
+        piece = "".join(c for c in unicodedata.normalize("NFKC", chunk) if not _invisible(c)).translate(_FOLD)
+        pieces.append(piece)
+        offsets.extend([start] * len(piece))
+    text = "".join(pieces)
+    stripped = text.lstrip()
+    lead = len(text) - len(stripped)
+    return View(stripped.rstrip(_FINAL), 0, (*offsets[lead:], len(sentence)))
+
+
+@dataclass(frozen=True, slots=True)
+class Unless:
+    """What excuses a match: a word just before it, the shape of its sentence, or quotation marks.
+
+    `before` holds words, looked for among the three words before the match and in the same clause, so
+    that a negation far away excuses nothing; `not` stands for every word in n't as well. `sentence`
+    holds patterns over the whole sentence. `quoted` excuses a match inside quotation marks, unless the
+    quotation is the whole sentence.
+    """
+
+    before: frozenset[str] = frozenset()
+    sentence: tuple[str, ...] = ()
+    quoted: bool = False
+
+    def excuses(self, text: str, start: int, end: int) -> bool:
+        """Whether the match at `start:end` of a viewed sentence is excused."""
+        if self.before and self.before & set(_words_before(text, start)):
+            return True
+        if self.quoted and not _WRAPPED.match(text) and _inside_quotes(text, start, end):
+            return True
+        return any(compiled(pattern).search(text) for pattern in self.sentence)
+
+
+class PatternSet:
+    """Many patterns, matched in one sweep over a text.
+
+    The set is cut into parts, each with its own memory limit. Each part holds a pattern that matches
+    everything: where that one is missing from an answer, the part ran out of memory, and the match is
+    reported as failed instead of as empty.
+    """
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._parts = [
+            (start, _compiled_set(patterns[start : start + _SET_SIZE])) for start in range(0, len(patterns), _SET_SIZE)
+        ]
+
+    def match(self, text: str) -> list[int] | None:
+        """The indexes of the patterns found in a text, or None where the match failed."""
+        found: list[int] = []
+        encoded = text.encode("utf-8", "replace")
+        for start, part in self._parts:
+            indexes = part.Match(encoded)
+            if not indexes or indexes[0] != 0:
+                return None
+            found.extend(start + index - 1 for index in indexes[1:])
+        return found
+
+
+def spans(pattern: str, text: str, unless: Unless | None = None) -> Iterator[re.Match[str]]:
+    """The matches of a pattern in a viewed sentence that nothing excuses.
+
+    After an excused match the search goes on one character later, so that an excused match cannot hide
+    the one that begins inside it.
+    """
+    expression, position, excused = compiled(pattern), 0, 0
+    while (match := expression.search(text, position)) is not None:
+        if unless and excused < _MOST_EXCUSED and unless.excuses(text, *match.span()):
+            excused += 1
+            position = match.start() + 1
+        else:
+            yield match
+            position = max(match.end(), match.start() + 1)
+
+
+def compiled(pattern: str) -> Any:
+    """A compiled pattern; compiling is cached.
+
+    Raises:
+        PatternError: not RE2, too long, or able to match the empty string.
+    """
+    expression = _CACHE.get(pattern)
+    if expression is None:
+        expression = _CACHE[pattern] = _compile(pattern)
+    return expression
+
+
+_CACHE: dict[str, Any] = {}
+
+
+def _compile(pattern: str) -> Any:
+    import re2
+
+    if len(pattern) > MAX_PATTERN:
+        raise PatternError(f"the pattern has {len(pattern):,} characters; {MAX_PATTERN:,} at most. Cut it in several.")
+    try:
+        expression = re2.compile(pattern, _options())
+    except re2.error as error:
+        raise PatternError(_advice(error)) from None
+    if expression.search("") is not None:
+        raise PatternError(
+            "the pattern matches the empty string, and so every sentence. Make a part of it mandatory."
+        )
+    return expression
+
+
+def _advice(error: Exception) -> str:
+    detail = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else str(error)
+    if "(?=" in detail or "(?!" in detail or "(?<" in detail:
+        return (
+            f"the pattern uses a lookaround ({detail}), which RE2 does not have. "
+            "Match the words themselves, and say what excuses a match under `unless:`."
+        )
+    return f"the pattern is not RE2: {detail}. See https://github.com/google/re2/wiki/Syntax."
+
+
+def _options(memory: int = _SET_MEMORY) -> Any:
+    import re2
+
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.max_mem = memory
+    return options
+
+
+def _compiled_set(patterns: Iterable[str]) -> Any:
+    import re2
+
+    part = re2.Set.SearchSet(_options())
+    part.Add("")
+    for pattern in patterns:
+        part.Add(pattern)
+    part.Compile()
+    return part
+
+
+def _chunks(text: str) -> Iterator[tuple[int, str]]:
+    """Runs that normalise independently: a character with the combining ones that follow it."""
+    start = 0
+    for index in range(1, len(text) + 1):
+        if index == len(text) or not (unicodedata.combining(text[index]) or text[index] in "\uff9e\uff9f"):
+            yield start, text[start:index]
+            start = index
+
+
+def _invisible(character: str) -> bool:
+    return unicodedata.category(character) == "Cf"
+
+
+def _hidden(text: str) -> bool:
+    return any(map(_invisible, text))
+
+
+def _words_before(text: str, start: int) -> Iterator[str]:
+    clause = _CLAUSE_END.split(text[max(0, start - 80) : start])[-1].lower()
+    for word in _WORD.findall(_NO_NEGATION.sub(" ", clause))[-_WORDS_BEFORE:]:
+        yield word
+        if word.endswith("n't") or word == "cannot":
+            yield "not"
+
+
+def _inside_quotes(text: str, start: int, end: int) -> bool:
+    return any(quote.start() < start and end < quote.end() for quote in _QUOTED.finditer(text))
+
+
