@@ -66,7 +66,7 @@ _HOMES = {
     "outcome_of": "_native",
 }
 
-__all__ = list(_HOMES)  # noqa: PLE0605 - the names above; a test pins them
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -33,10 +33,14 @@ def exchange_reader(function: Callable[..., Any], given: ExchangeFrom | None) ->
         arguments = _flat(signature, args, kwargs)
         conversation = named or next((name for name in _CONVERSATION if name in arguments), None)
         if conversation is None:
-            raise ConfigurationError(f"this call passes none of {', '.join(_CONVERSATION)}; there is nothing to judge by.")
+            raise ConfigurationError(
+                f"this call passes none of {', '.join(_CONVERSATION)}; there is nothing to judge by."
+            )
         system = next((arguments[name] for name in _SYSTEM if isinstance(arguments.get(name), str)), None)
         said = Exchange(arguments[conversation], context=arguments.get("context") or ())
-        return Exchange([{"role": "system", "content": system}, *said.messages], context=said.context) if system else said
+        return (
+            Exchange([{"role": "system", "content": system}, *said.messages], context=said.context) if system else said
+        )
 
     return exchange
 

@@ -16,7 +16,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from guardrails.errors import ModelError
-from guardrails.models import Ask, Call, CallResult, Failure, Request, Result, Step, in_thread
+from guardrails.models import Ask, Call, CallResult, Failure, ModelReply, Request, Result, Step, in_thread
 from guardrails.models import run as run_here
 
 T = TypeVar("T")
@@ -72,24 +72,25 @@ async def _one(request: Request, deadline: float | None) -> Result:
         return late
     try:
         async with asyncio.timeout(left) as limit:
-            if isinstance(request, Ask):
-                return await request.model.acomplete(replace(request.request, timeout=left))
-            return CallResult(await _called(request))
+            return await (_asked(request, left) if isinstance(request, Ask) else _called(request))
     except ModelError as error:
         return Failure("error", str(error))
-    except TimeoutError as error:
-        if limit.expired():
-            return replace(late, abandoned=_in_thread(request))
-        return _raised(request, error)
     except Exception as error:  # noqa: BLE001 - somebody's model or function may raise anything
-        return _raised(request, error)
+        return replace(late, abandoned=_in_thread(request)) if limit.expired() else _raised(request, error)
 
 
-async def _called(call: Call) -> Any:
+async def _asked(ask: Ask, left: float | None) -> ModelReply:
+    reply = await ask.model.acomplete(replace(ask.request, timeout=left))
+    if not isinstance(reply, ModelReply):
+        raise ModelError(f"{ask.model.name} returned {type(reply).__name__} instead of a ModelReply")
+    return reply
+
+
+async def _called(call: Call) -> CallResult:
     if _is_async(call.function):
-        return await call.function(*call.args)
+        return CallResult(await call.function(*call.args))
     value = await in_thread(call.function, *call.args)
-    return await value if inspect.isawaitable(value) else value
+    return CallResult(await value if inspect.isawaitable(value) else value)
 
 
 def _raised(request: Request, error: Exception) -> Failure:

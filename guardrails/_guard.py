@@ -11,21 +11,22 @@ from concurrent.futures import Future, wait
 from dataclasses import replace
 from time import monotonic
 from types import TracebackType
-from typing import Any, Literal, ParamSpec, TypeVar, overload
+from typing import Any, Literal, ParamSpec, Self, TypeVar, overload
 
 from guardrails import _drive, _labels, _native
+from guardrails._assemble import judge_workers, judges_from, one_of, reviser_from, reviser_workers
 from guardrails._decorate import ExchangeFrom
 from guardrails._guarded import Guarded
 from guardrails._policy import OnError
-from guardrails._review import Budget, Setup, review
+from guardrails._review import Budget, Setup, review, unjudged
 from guardrails.audit import AuditTrail, Run, Worker, uuid7
 from guardrails.constitution import Constitution
 from guardrails.errors import ConfigurationError
 from guardrails.exchange import Exchange, Message
-from guardrails.judges import Judge, ModelJudge, Panel, RuleJudge
-from guardrails.models import Model, in_thread, model_from, submit
-from guardrails.outcome import Outcome, Status
-from guardrails.revisers import ModelReviser, Reviser, RuleReviser
+from guardrails.judges import Judge
+from guardrails.models import Model, Step, in_thread, model_from, submit
+from guardrails.outcome import Outcome
+from guardrails.revisers import Reviser
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -89,18 +90,17 @@ class Guard:
         allow_unjudged: bool = False,
         require_approved: bool = False,
     ) -> None:
-        _one_of("mode", mode, ("enforce", "monitor"))
-        _one_of("on_blocked", on_blocked, ("raise", "fallback"))
-        _one_of("on_error", on_error, ("block", "unsafe_allow"))
-        _one_of("redaction", redaction, ("full",))
-        _one_of("require_approved", require_approved, (False,))
+        one_of("mode", mode, ("enforce", "monitor"))
+        one_of("on_blocked", on_blocked, ("raise", "fallback"))
+        one_of("on_error", on_error, ("block", "unsafe_allow"))
+        one_of("redaction", redaction, ("full",))
+        one_of("require_approved", require_approved, (False,))
         self.constitution = _constitution(constitution, jurisdiction, variables)
-        self._model = None if model is None else model_from(model)
-        self._language = language or "en"
+        made = None if model is None else model_from(model)
         self._setup = Setup(
             self.constitution,
-            judges=self._judges(judge),
-            reviser=self._reviser(reviser),
+            judges=judges_from(judge, made, self.constitution, language or "en"),
+            reviser=reviser_from(reviser, made, self.constitution, language or "en"),
             budget=budget or Budget(),
             max_revisions=self.constitution.settings.max_revisions if max_revisions is None else max_revisions,
             on_error=on_error,
@@ -114,7 +114,7 @@ class Guard:
             )
         self.enforces = mode == "enforce"
         self.on_blocked = on_blocked
-        self._audit = _trail(audit)
+        self.audit = open_trail(audit)
         self._owns_audit = not isinstance(audit, AuditTrail)
         self._behind: set[Future[Any]] = set()
         self._lock = threading.Lock()
@@ -137,7 +137,7 @@ class Guard:
             UnsupportedReply: the reply is of a type that cannot be judged.
         """
         native = _native.read(reply)
-        return self.reviewed(Exchange(messages, native.text, context), native)  # type: ignore[arg-type]
+        return self.reviewed(Exchange(messages, native.text, context), native)
 
     async def areview(
         self,
@@ -148,12 +148,14 @@ class Guard:
     ) -> Outcome:
         """As `review`, on the running event loop."""
         native = _native.read(reply)
-        return await self.areviewed(Exchange(messages, native.text, context), native)  # type: ignore[arg-type]
+        return await self.areviewed(Exchange(messages, native.text, context), native)
 
     @overload
-    def __call__(self, function: Callable[P, R], /) -> Guarded[P, R]: ...
+    def __call__(self, function: Callable[P, R], /, *, exchange: ExchangeFrom | None = None) -> Guarded[P, R]: ...
     @overload
-    def __call__(self, *, exchange: ExchangeFrom) -> Callable[[Callable[P, R]], Guarded[P, R]]: ...
+    def __call__(
+        self, function: None = None, /, *, exchange: ExchangeFrom
+    ) -> Callable[[Callable[P, R]], Guarded[P, R]]: ...
     def __call__(self, function: Callable[..., Any] | None = None, /, *, exchange: ExchangeFrom | None = None) -> Any:
         """Guard a function that returns a reply: `def` or `async def`, a method, an SDK's bound method.
 
@@ -173,14 +175,14 @@ class Guard:
         with self._lock:
             behind = list(self._behind)
         wait(behind)
-        if self._audit is not None and self._owns_audit:
-            self._audit.close()
+        if self.audit is not None and self._owns_audit:
+            self.audit.close()
 
     async def aclose(self) -> None:
         """As `close`, without blocking the running event loop."""
         await in_thread(self.close)
 
-    def __enter__(self) -> Guard:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -188,7 +190,7 @@ class Guard:
     ) -> None:
         self.close()
 
-    async def __aenter__(self) -> Guard:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -198,21 +200,26 @@ class Guard:
 
     def reviewed(self, exchange: Exchange, native: _native.Native) -> Outcome:
         """Review one reply and record it; called by guarded functions too."""
-        began, run_id = monotonic(), uuid7()
-        step = review(exchange, self._setup, run_id)
+        began = monotonic()
+        step = self._step(exchange, native)
         outcome = self._finished(_drive.run(step, self._setup.budget.seconds), native, began)
-        if self._audit is not None:
-            self._audit.record(self._run(exchange, outcome), self.constitution.content)
+        if self.audit is not None:
+            self.audit.record(self._run(exchange, outcome), self.constitution.content)
         return outcome
 
     async def areviewed(self, exchange: Exchange, native: _native.Native) -> Outcome:
         """As `reviewed`, on the running event loop."""
-        began, run_id = monotonic(), uuid7()
-        step = review(exchange, self._setup, run_id)
+        began = monotonic()
+        step = self._step(exchange, native)
         outcome = self._finished(await _drive.arun(step, self._setup.budget.seconds), native, began)
-        if self._audit is not None:
-            await in_thread(self._audit.record, self._run(exchange, outcome), self.constitution.content)
+        if self.audit is not None:
+            await in_thread(self.audit.record, self._run(exchange, outcome), self.constitution.content)
         return outcome
+
+    def _step(self, exchange: Exchange, native: _native.Native) -> Step[Outcome]:
+        if native.is_silent:  # tool calls, say: no text, so nothing to judge, and the record says so
+            return unjudged(exchange, self._setup, uuid7())
+        return review(exchange, self._setup, uuid7())
 
     def _finished(self, outcome: Outcome, native: _native.Native, began: float) -> Outcome:
         if not self.enforces:
@@ -224,56 +231,11 @@ class Guard:
         return replace(outcome, text=text, reply=reply, elapsed=monotonic() - began, enforced=self.enforces)
 
     def _run(self, exchange: Exchange, outcome: Outcome) -> Run:
-        return Run(exchange, outcome, self._workers[0], self._workers[1], labels=_labels.current())
+        return Run(exchange, outcome, *self._workers, labels=_labels.current())
 
     @functools.cached_property
     def _workers(self) -> tuple[tuple[Worker, ...], tuple[Worker, ...]]:
-        """Who can be asked, for the record: the names of judges and revisers, models and prompt digests."""
-        reviser = self._setup.reviser
-        revisers = [Worker(RuleReviser.name)]
-        if isinstance(reviser, ModelReviser):
-            revisers.append(Worker(reviser.name, reviser.model.name, reviser.prompt_digest()))
-        elif reviser is not None:
-            revisers.append(Worker(reviser.name))
-        return tuple(self._judge_workers(self._setup.panel)), tuple(revisers)
-
-    def _judge_workers(self, judge: Judge) -> Iterable[Worker]:
-        if isinstance(judge, Panel):
-            for one in judge.judges:
-                yield from self._judge_workers(one)
-        elif isinstance(judge, ModelJudge):
-            yield Worker(judge.name, judge.model.name, judge.prompt_digest(self.constitution.principles))
-        else:
-            yield Worker(judge.name)
-
-    def _judges(self, judge: Judge | Sequence[Judge] | str | None) -> tuple[Judge, ...]:
-        if judge is None:
-            if self._model is None:
-                return ()
-            return (ModelJudge(self._model, language=self._language, facts=self.constitution.facts),)
-        if isinstance(judge, str):
-            _one_of("judge", judge, ("rules",))
-            return ()
-        judges = (judge,) if isinstance(judge, Judge) else tuple(judge)
-        for one in judges:
-            if not isinstance(one, Judge):
-                raise ConfigurationError(
-                    f"judge= holds a {type(one).__name__}, which is no Judge. Wrap a model as ModelJudge(model), "
-                    "a function as FunctionJudge(function, covers={…})."
-                )
-        return tuple(one for one in judges if not isinstance(one, RuleJudge))
-
-    def _reviser(self, reviser: Reviser | str | None) -> Reviser | None:
-        if reviser is None:
-            if self._model is None:
-                return None
-            return ModelReviser(self._model, language=self._language, facts=self.constitution.facts)
-        if isinstance(reviser, str):
-            _one_of("reviser", reviser, ("rules",))
-            return None
-        if not isinstance(reviser, Reviser):
-            raise ConfigurationError(f"reviser= is a {type(reviser).__name__}, which is no Reviser.")
-        return None if isinstance(reviser, RuleReviser) else reviser
+        return judge_workers(self._setup), reviser_workers(self._setup)
 
     def watch(self, exchange: Exchange, native: _native.Native) -> None:
         """Review behind the caller's back: monitor mode costs it nothing and raises nothing into it."""
@@ -289,11 +251,6 @@ class Guard:
             _log.error("a review in monitor mode failed: %s", type(error).__name__, exc_info=error)
 
 
-def _one_of(name: str, value: object, allowed: Sequence[object]) -> None:
-    if value not in allowed:
-        raise ConfigurationError(f"{name}={value!r} is not one of {', '.join(map(repr, allowed))}.")
-
-
 def _constitution(
     source: str | os.PathLike[str] | Constitution, jurisdiction: str | None, variables: Mapping[str, Any] | None
 ) -> Constitution:
@@ -304,7 +261,8 @@ def _constitution(
     return source.select(jurisdiction=jurisdiction, variables=variables)
 
 
-def _trail(audit: AuditTrail | str | os.PathLike[str] | None) -> AuditTrail | None:
+def open_trail(audit: AuditTrail | str | os.PathLike[str] | None) -> AuditTrail | None:
+    """The trail that `audit=` and `--audit` name; the default can be moved with GUARDRAILS_AUDIT."""
     if audit is None or isinstance(audit, AuditTrail):
         return audit
     if audit == DEFAULT_AUDIT:
@@ -314,4 +272,3 @@ def _trail(audit: AuditTrail | str | os.PathLike[str] | None) -> AuditTrail | No
         _logged.add(trail.url)
         _log.info("audit trail: %s", trail.url)
     return trail
-

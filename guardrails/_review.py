@@ -69,6 +69,12 @@ def review(exchange: Exchange, setup: Setup, run_id: str) -> Step[Outcome]:
     return (yield from _Review(exchange, setup, run_id).run())
 
 
+def unjudged(exchange: Exchange, setup: Setup, run_id: str) -> Step[Outcome]:
+    """The outcome of a reply that holds no text: it passes, and every principle stands as unjudged."""
+    yield from ()
+    return _Review(exchange, setup, run_id).passed_unjudged()
+
+
 class _Review:
     """One review under way."""
 
@@ -81,6 +87,9 @@ class _Review:
         self.revisions = 0
         self.rungs = iter(setup.constitution.settings.exhausted)
         self.unsafe: tuple[str, ...] = ()
+
+    def passed_unjudged(self) -> Outcome:
+        return self._released(self.original.reply, ())
 
     def run(self) -> Step[Outcome]:
         exchange, made = self.original, Revision()
@@ -268,6 +277,3 @@ def _is_data(text: str) -> bool:
         return isinstance(json.loads(text), dict | list)
     except (ValueError, RecursionError):
         return False
-
-
-

@@ -61,7 +61,7 @@ class ConstitutionError(ConfigurationError):
         return type(self), (self.problems,)
 
 
-class Blocked(GuardrailsError):
+class Blocked(GuardrailsError):  # noqa: N818 - it is what happened, not a fault of the program
     """A reply that the constitution does not permit.
 
     `outcome` holds the drafts, verdicts and fallback text; the message itself carries only ids,
@@ -78,7 +78,7 @@ class Blocked(GuardrailsError):
         return type(self), (self.outcome,)
 
 
-class UnsupportedReply(GuardrailsError, TypeError):
+class UnsupportedReply(GuardrailsError, TypeError):  # noqa: N818 - a public name
     """A guarded function returned something that is not a reply."""
 
 

@@ -23,7 +23,7 @@ class Message:
     content: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Exchange:
     """A conversation, the context it was given, and the reply to be judged.
 
@@ -35,16 +35,18 @@ class Exchange:
     ('user', ('It cannot lose money.',))
     """
 
-    messages: tuple[Message, ...] = ()
-    reply: str = ""
-    context: tuple[str, ...] = ()
+    messages: tuple[Message, ...]
+    reply: str
+    context: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "messages", tuple(_messages(self.messages)))
-        context = (self.context,) if isinstance(self.context, str) else self.context or ()
-        object.__setattr__(self, "context", tuple(text_of(item) for item in context))
-        if not isinstance(self.reply, str):
-            raise TypeError(f"a reply is text, not {type(self.reply).__name__}")
+    def __init__(
+        self, messages: str | Message | Iterable[Any] = (), reply: str = "", context: str | Iterable[Any] = ()
+    ) -> None:
+        if not isinstance(reply, str):
+            raise TypeError(f"a reply is text, not {type(reply).__name__}")
+        object.__setattr__(self, "messages", tuple(_messages(messages)))
+        object.__setattr__(self, "reply", reply)
+        object.__setattr__(self, "context", tuple(_context(context)))
 
     def with_reply(self, reply: str) -> Exchange:
         """The same conversation with another reply."""
@@ -98,6 +100,10 @@ def _block_text(block: Mapping[str, Any]) -> str:
     if block.get("type") in {"tool_use", "function_call"}:
         return f"[{block.get('name')}({block.get('input', block.get('arguments'))})]"
     return f"[{block.get('type', 'data')}]"
+
+
+def _context(context: str | Iterable[Any]) -> Iterable[str]:
+    yield from map(text_of, (context,) if isinstance(context, str | Mapping) else context or ())
 
 
 def _messages(messages: Any) -> Iterable[Message]:

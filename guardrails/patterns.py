@@ -168,9 +168,7 @@ def _compile(pattern: str) -> Any:
     except re2.error as error:
         raise PatternError(_advice(error)) from None
     if expression.search("") is not None:
-        raise PatternError(
-            "the pattern matches the empty string, and so every sentence. Make a part of it mandatory."
-        )
+        raise PatternError("the pattern matches the empty string, and so every sentence. Make a part of it mandatory.")
     return expression
 
 
@@ -232,5 +230,3 @@ def _words_before(text: str, start: int) -> Iterator[str]:
 
 def _inside_quotes(text: str, start: int, end: int) -> bool:
     return any(quote.start() < start and end < quote.end() for quote in _QUOTED.finditer(text))
-
-

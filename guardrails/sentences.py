@@ -62,7 +62,7 @@ def split(text: str) -> tuple[str, ...]:
 
 
 def apply(text: str, edits: Iterable[Edit], append: str | None = None) -> str:
-    """Apply edits to the numbered sentences of a text, and append a sentence if one is given.
+    r"""Apply edits to the numbered sentences of a text, and append a sentence if one is given.
 
     An edited sentence keeps its list marker and its trailing white space; every other sentence stays
     byte for byte as it was.
@@ -70,8 +70,8 @@ def apply(text: str, edits: Iterable[Edit], append: str | None = None) -> str:
     Raises:
         EditError: a sentence that does not exist, or two edits of the same one.
 
-    >>> apply("- It is safe.\\n- It is cheap.", [Edit(1, "It can fall."), Edit(2, "")])
-    '- It can fall.\\n'
+    >>> apply("- It is safe.\n- It is cheap.", [Edit(1, "It can fall."), Edit(2, "")])
+    '- It can fall.\n'
     """
     sentences = list(split(text))
     for number, new in _by_number(edits, len(sentences)).items():
@@ -83,9 +83,9 @@ def apply(text: str, edits: Iterable[Edit], append: str | None = None) -> str:
 
 
 def body(sentence: str) -> str:
-    """A sentence without its list marker and surrounding white space.
+    r"""A sentence without its list marker and surrounding white space.
 
-    >>> body("  1. Prices fall.\\n")
+    >>> body("  1. Prices fall.\n")
     'Prices fall.'
     """
     return sentence[_body_start(sentence) :].rstrip()
@@ -148,24 +148,19 @@ def _blocks(text: str) -> Iterator[str]:
         opening = _FENCE.match(line)
         if fence:
             block += line
-            if opening and opening[1].startswith(fence) and not line.strip().strip(fence[0]):
-                yield block
-                block, fence = "", ""
-        elif opening:
-            if block:
-                yield block
-            block, fence = line, opening[1]
-        elif _ALONE.match(line):
-            if block:
-                yield block
-            yield line
-            block = ""
-        elif _ITEM.match(line):
-            if block:
-                yield block
-            block = line
+            closes = opening is not None and opening[1].startswith(fence) and not line.strip().strip(fence[0])
+            fence = "" if closes else fence
+            ends = closes
         else:
-            block += line
+            fence = opening[1] if opening else ""
+            starts = bool(fence or _ITEM.match(line) or _ALONE.match(line))
+            if starts and block:
+                yield block
+            block = line if starts else block + line
+            ends = not fence and bool(_ALONE.match(line))
+        if ends:
+            yield block
+            block = ""
     if block:
         yield block
 
@@ -190,5 +185,5 @@ def _sentencex(text: str) -> Iterator[str]:
 
 
 def _continues(before: str, segment: str) -> bool:
-    """A Japanese quotation that ends in a full stop goes on with its particle: 「…です。」と言った。"""
+    """Whether a Japanese quotation that ended in a full stop goes on with its particle, as in 「…です。」と言った."""
     return bool(_ENDS_QUOTED.search(before) and _QUOTE_GOES_ON.match(segment))

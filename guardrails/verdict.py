@@ -42,7 +42,7 @@ class Verdict:
         object.__setattr__(self, "sentences", tuple(self.sentences))
         if self.failed and self.decision is not Decision.UNDECIDED:
             raise ValueError(f"a failed check is undecided, not {self.decision.value!r} ({self.principle})")
-        if self.confidence is not None and not 0 <= self.confidence <= 100:
+        if self.confidence is not None and not 0 <= self.confidence <= 100:  # noqa: PLR2004 - per cent
             raise ValueError(f"confidence runs from 0 to 100, not {self.confidence} ({self.principle})")
 
     @property

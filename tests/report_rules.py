@@ -50,7 +50,11 @@ def examples(name: str, *, verbose: bool = True) -> Counter[str]:
 
 def evaluation(folder: Path, names: tuple[str, ...], *, verbose: bool = True) -> None:
     guards = {name: guard_for(name) for name in names}
-    print(f"\n{'source':<28}{'replies':>8}" + "".join(f"{name:>10}" for name in names) + "   (flags per 1,000 ok or refusal)")
+    print(
+        f"\n{'source':<28}{'replies':>8}"
+        + "".join(f"{name:>10}" for name in names)
+        + "   (flags per 1,000 ok or refusal)"
+    )
     for path in sorted(folder.glob("*.jsonl")):
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         rows = [row for row in rows if row["reply"] and row["label"] in {"ok", "refusal"}]
@@ -60,7 +64,9 @@ def evaluation(folder: Path, names: tuple[str, ...], *, verbose: bool = True) ->
         why: Counter[tuple[str, str]] = Counter()
         for row in rows:
             for name, guard in guards.items():
-                found = {v.principle for v in judge(guard, row["prompt"], row["reply"]).attempts[0].verdicts if v.violates}
+                found = {
+                    v.principle for v in judge(guard, row["prompt"], row["reply"]).attempts[0].verdicts if v.violates
+                }
                 flags[name] += bool(found)
                 why.update((name, principle) for principle in found)
         cells = "".join(f"{1000 * flags[name] / len(rows):>10.1f}" for name in names)

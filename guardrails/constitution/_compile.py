@@ -25,7 +25,7 @@ _FALLBACK = {
     "ja": "この件については、ここで確かなお答えができません。専門の担当者にご相談ください。",
 }
 _WARNING = {
-    "en": "Please note: this answer has not met all of our checks. Have a qualified person confirm it before you rely on it.",
+    "en": "Please note: this answer did not meet all of our checks. Have a qualified person confirm it first.",
     "ja": "ご注意: この回答は当社の確認項目をすべて満たしてはいません。利用される前に専門の担当者にご確認ください。",
 }
 _TEXTS = {"title", "rule", "revision", "replace", "append", "prepend", "fallback", "warning", "facts"}
@@ -209,7 +209,11 @@ def _rendered(placed: Placed, variables: Mapping[str, Scalar], found: list[Probl
 
 
 def _render(
-    value: Any, path: tuple[str | int, ...], placed: Placed | Source, variables: Mapping[str, Scalar], found: list[Problem]
+    value: Any,
+    path: tuple[str | int, ...],
+    placed: Placed | Source,
+    variables: Mapping[str, Scalar],
+    found: list[Problem],
 ) -> Any:
     if isinstance(value, dict):
         return {key: _render(item, (*path, key), placed, variables, found) for key, item in value.items()}

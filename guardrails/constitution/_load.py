@@ -108,8 +108,8 @@ def _files(path: Path, found: list[Problem]) -> tuple[Path | None, list[Path]]:
         found.append(Problem(str(path), 0, 0, f"there is no {_MAIN} in this folder.", advice))
         return None, []
     folder = path / "principles"
-    for stray in sorted(folder.glob("**/*.yml")):
-        found.append(Problem(str(stray), 0, 0, "this file would not be read.", "Name it .yaml."))
+    strays = sorted(folder.glob("**/*.yml"))
+    found.extend(Problem(str(stray), 0, 0, "this file would not be read.", "Name it .yaml.") for stray in strays)
     files = sorted(folder.glob("**/*.yaml"))
     if len(files) > _MAX_FILES:
         found.append(Problem(str(folder), 0, 0, f"{len(files):,} files; {_MAX_FILES:,} at most."))
@@ -127,7 +127,9 @@ def _read(path: Path, found: list[Problem]) -> Document:
     else:
         document = parse(raw, str(path))
         if document.data is None and not document.problems:
-            document.problems.append(document.problem((), "the file is empty.", "See docs/constitutions.md for its form."))
+            document.problems.append(
+                document.problem((), "the file is empty.", "See docs/constitutions.md for its form.")
+            )
     found.extend(document.problems)
     return document
 

@@ -48,6 +48,20 @@ _WRITE = {
     "rule": "Write `rule: {en: …}`: what a reply may not do, or must.",
     "cite": "Write `cite:` and the provision, as a lawyer would.",
 }
+_MAPPING = ("a mapping", "Write `key: value` lines.")
+_LIST = ("a list", "Begin each item with a hyphen.")
+_DATE = ("a date", "Write it as 2026-11-23.")
+_WANTED = {
+    "dict_type": _MAPPING,
+    "model_type": _MAPPING,
+    "model_attributes_type": _MAPPING,
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "date_type": _DATE,
+    "date_parsing": _DATE,
+    "date_from_datetime_parsing": _DATE,
+    "date_from_datetime_inexact": _DATE,
+}
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -77,35 +91,28 @@ def problems(error: ValidationError, model: type[BaseModel], document: Document,
 def _message(found: Mapping[str, Any]) -> tuple[str, str]:
     kind, value, context = found["type"], found.get("input"), found.get("ctx", {})
     if kind == "value_error":
-        text = str(context["error"])
-        head, _, advice = text.partition(". ")
+        head, _, advice = str(context["error"]).partition(". ")
         return f"{head.rstrip('.')}.", advice
     if kind == "literal_error":
         allowed = [word.strip("'") for word in context["expected"].replace(" or ", ", ").split(", ")]
         near = get_close_matches(str(value), allowed, n=1)
-        advice = f"Did you mean {near[0]!r}?" if near else ""
-        return f"{_shown(value)} is not one of {', '.join(allowed)}.", advice
+        return f"{_shown(value)} is not one of {', '.join(allowed)}.", f"Did you mean {near[0]!r}?" if near else ""
     if kind == "string_type":
-        quote = f'Put it in quotes: "{value}".' if isinstance(value, bool | int | float) else "Write text here."
-        return f"this must be text, not {_kind_of(value)}.", quote
-    if kind.startswith("date"):
-        return f"{_shown(value)} is not a date.", "Write it as 2026-11-23."
+        quoted = f'Put it in quotes: "{value}".' if isinstance(value, bool | int | float) else "Write text here."
+        return f"this must be text, not {_kind_of(value)}.", quoted
     if kind == "string_pattern_mismatch":
         return f"{_shown(value)} is not of the form {context['pattern']}.", "Use small letters, digits and hyphens."
-    if kind in {"dict_type", "model_type", "model_attributes_type"}:
-        return f"this must be a mapping, not {_kind_of(value)}.", "Write `key: value` lines."
-    if kind in {"tuple_type", "list_type"}:
-        return f"this must be a list, not {_kind_of(value)}.", "Begin each item with a hyphen."
+    if kind in _WANTED:
+        wanted, advice = _WANTED[kind]
+        return f"this must be {wanted}, not {_kind_of(value)}.", advice
     text = found["msg"].replace("Input should", "this should")
     return f"{text[:1].lower()}{text[1:]}.", ""
 
 
 def _fields(model: type[BaseModel], location: Sequence[str | int]) -> Iterable[str]:
     for before, part in zip(("", *location), location[:-1], strict=False):
-        if isinstance(before, int) and part in _CHECKS:
-            model = _CHECKS[str(part)]
-        else:
-            model = _PARTS.get(str(part), model)
+        kinds = _CHECKS if isinstance(before, int) and part in _CHECKS else _PARTS
+        model = kinds.get(str(part), model)
     return model.model_fields
 
 

@@ -9,7 +9,16 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
 
 from guardrails import patterns
 
@@ -40,7 +49,9 @@ Localised = Annotated[
 ]
 """A text in one or more languages: `{en: …, ja: …}`; a plain string is English."""
 
-Pattern = Annotated[str, StringConstraints(min_length=1), BeforeValidator(lambda v: _pattern(v) if isinstance(v, str) else v)]
+Pattern = Annotated[
+    str, StringConstraints(min_length=1), BeforeValidator(lambda v: _pattern(v) if isinstance(v, str) else v)
+]
 Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_listed), Field(min_length=1)]
 FactKind = Literal["amounts", "percentages", "dates", "durations", "doses", "citations", "urls", "emails", "numbers"]
 PersonalKind = Literal["card", "iban", "ssn", "my_number", "email", "phone", "ip"]
@@ -263,4 +274,3 @@ class ConstitutionFile(_Model):
     """What the `append` rung adds."""
     settings: Settings = Settings()
     principles: tuple[Principle, ...] = ()
-

@@ -92,7 +92,7 @@ class _Reader:
     PyYAML's own composer is not used: it recurses in C and ends the process on deeply nested input.
     """
 
-    def __init__(self, document: Document, events: Iterator[yaml.Event]) -> None:
+    def __init__(self, document: Document, events: Iterator[Any]) -> None:
         self._document = document
         self._events = events
         self._anchors: dict[str, tuple[Any, int]] = {}
@@ -108,7 +108,7 @@ class _Reader:
         if not isinstance(after, yaml.StreamEndEvent):
             self._problem(_place(after), "a second document begins here.", "Put it in a file of its own.")
 
-    def _value(self, event: yaml.Event, path: Path) -> Any:
+    def _value(self, event: Any, path: Path) -> Any:
         place = _place(event)
         self._document.values[path] = place
         before = self._count
@@ -166,7 +166,7 @@ class _Reader:
         text = str(event.value)
         return _plain(text) if event.implicit[0] and event.tag is None else text
 
-    def _untagged(self, event: yaml.Event, kind: str, place: Place) -> None:
+    def _untagged(self, event: Any, kind: str, place: Place) -> None:
         if event.tag not in {None, "!", f"tag:yaml.org,2002:{kind}"}:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             self._problem(place, f"the tag {tag} is not allowed: constitutions hold plain data.", "Remove the tag.")
@@ -181,7 +181,7 @@ class _Reader:
         self._document.problems.append(Problem(self._document.file, *place, message, advice))
 
 
-def _place(event: yaml.Event) -> Place:
+def _place(event: Any) -> Place:
     return event.start_mark.line + 1, event.start_mark.column + 1
 
 

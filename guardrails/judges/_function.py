@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from guardrails.constitution import Principle
 from guardrails.errors import ConfigurationError
 from guardrails.exchange import Exchange
-from guardrails.models import Call, CallResult, Failure, Step
+from guardrails.models import Call, CallResult, Failure, Result, Step
 from guardrails.verdict import Decision, Verdict
 
 Judgement = Verdict | None
@@ -38,7 +38,7 @@ class FunctionJudge:
     ) -> None:
         if isinstance(covers, str) or not covers:
             raise ConfigurationError("FunctionJudge needs the ids it decides, as a set: covers={'fin-…'}.")
-        self.name = name or getattr(function, "__name__", type(function).__name__)
+        self.name = str(name or getattr(function, "__name__", type(function).__name__))
         self.ids = frozenset(covers)
         self._function = function
 
@@ -55,9 +55,9 @@ class FunctionJudge:
         verdicts = (self._verdict(p, result) for p, result in zip(mine, results, strict=True))
         return [verdict for verdict in verdicts if verdict is not None]
 
-    def _verdict(self, principle: Principle, result: object) -> Verdict | None:
+    def _verdict(self, principle: Principle, result: Result) -> Verdict | None:
         if isinstance(result, CallResult) and (result.value is None or isinstance(result.value, Verdict)):
-            verdict = result.value
+            verdict: Verdict | None = result.value
             if verdict is None or verdict.principle == principle.id:
                 return verdict
             reason = f"{self.name} answered for {verdict.principle!r}"

@@ -9,7 +9,17 @@ from typing import Any
 
 from guardrails.constitution import Principle, text_in
 from guardrails.exchange import Exchange, Message
-from guardrails.models import Failure, Model, ModelRequest, Step, UnreadableError, answer, instructions, model_from, present
+from guardrails.models import (
+    Failure,
+    Model,
+    ModelRequest,
+    Step,
+    UnreadableError,
+    answer,
+    instructions,
+    model_from,
+    present,
+)
 from guardrails.verdict import Decision, Verdict
 
 _MAX_CRITIQUE = 2_000
@@ -175,4 +185,3 @@ def _object(properties: Mapping[str, Any]) -> Mapping[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
-

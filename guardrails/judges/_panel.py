@@ -40,8 +40,10 @@ class Panel:
 
 
 def _safely(judge: Judge, exchange: Exchange, principles: Sequence[Principle]) -> Step[list[Verdict]]:
-    """A judge that raises, or answers what it was not asked, leaves what it covers undecided: its failure
-    is no verdict, and does not hide the judges that work."""
+    """Judge, and leave undecided what a judge covers that raises, or answers what it was not asked.
+
+    Its failure is no verdict, and does not hide the judges that work.
+    """
     try:
         verdicts = list((yield from judge.judge(exchange, principles)))
         reason = _unusable(verdicts, principles, len(exchange.sentences))

@@ -37,8 +37,8 @@ class RuleJudge:
     def judge(self, exchange: Exchange, principles: Sequence[Principle]) -> Step[list[Verdict]]:
         """Run the checks over the reply."""
         findings = self._checks(principles).run(exchange)
-        return list(_verdicts(findings, principles))
-        yield  # a step that needs nothing done
+        yield from ()  # a step that needs nothing done
+        return _verdicts(findings, principles)
 
     def _checks(self, principles: Sequence[Principle]) -> CheckSet:
         if self._compiled is None or self._compiled[0] != tuple(principles):
@@ -75,7 +75,11 @@ def _critique(hit: Hit) -> str:
     if not hit.sentence:
         return "a required statement is missing"
     kind = hit.what.replace("_", " ")
-    return f"states {kind} that the conversation and its context do not hold" if not hit.fix and _grounded(hit) else f"shows personal data ({kind})"
+    return (
+        f"states {kind} that the conversation and its context do not hold"
+        if not hit.fix and _grounded(hit)
+        else f"shows personal data ({kind})"
+    )
 
 
 def _grounded(hit: Hit) -> bool:

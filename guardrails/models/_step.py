@@ -44,11 +44,12 @@ class CallResult:
 class Failure:
     """A request that has no result. It decides nothing: neither a pass nor a violation.
 
-    `kind` is `error` (it raised), `deadline` (time ran out) or `budget` (calls or tokens ran out);
-    `reason` says more, without any text of the exchange.
+    `kind` is `error` (it raised), `deadline` (time ran out), `budget` (calls or tokens ran out) or
+    `unreadable` (a model answered, but not with an answer); `reason` says more, without any text of the
+    exchange. `abandoned` marks a plain function that outlived its deadline and still runs.
     """
 
-    kind: Literal["error", "deadline", "budget"]
+    kind: Literal["error", "deadline", "budget", "unreadable"]
     reason: str
     abandoned: bool = False
 

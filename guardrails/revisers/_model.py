@@ -8,7 +8,17 @@ from typing import Any
 
 from guardrails.constitution import text_in
 from guardrails.exchange import Message
-from guardrails.models import Failure, Model, ModelRequest, Step, UnreadableError, answer, instructions, model_from, present
+from guardrails.models import (
+    Failure,
+    Model,
+    ModelRequest,
+    Step,
+    UnreadableError,
+    answer,
+    instructions,
+    model_from,
+    present,
+)
 from guardrails.revisers._interface import Revision, Task, editable
 from guardrails.sentences import Edit
 from guardrails.verdict import Verdict
@@ -120,4 +130,3 @@ def _revision(value: Mapping[str, Any], allowed: frozenset[int], reviser: str) -
     if not edits and not (append and append.strip()):
         raise UnreadableError("there is no edit, and nothing to append")
     return Revision(tuple(Edit(number, text) for number, text in sorted(edits.items())), append or None, reviser)
-

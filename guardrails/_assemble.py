@@ -1,0 +1,79 @@
+"""Who judges and who revises, made of what a guard was given. Called by the guard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from guardrails._review import Setup
+from guardrails.audit import Worker
+from guardrails.constitution import Constitution
+from guardrails.errors import ConfigurationError
+from guardrails.judges import Judge, ModelJudge, Panel, RuleJudge
+from guardrails.models import Model
+from guardrails.revisers import ModelReviser, Reviser, RuleReviser
+
+
+def one_of(name: str, value: object, allowed: Sequence[object]) -> None:
+    """Refuse an option's value that is not one of those allowed."""
+    if value not in allowed:
+        raise ConfigurationError(f"{name}={value!r} is not one of {', '.join(map(repr, allowed))}.")
+
+
+def judges_from(
+    judge: Judge | Sequence[Judge] | str | None, model: Model | None, constitution: Constitution, language: str
+) -> tuple[Judge, ...]:
+    """The judges besides the rules, which always run."""
+    if judge is None:
+        return () if model is None else (ModelJudge(model, language=language, facts=constitution.facts),)
+    if isinstance(judge, str):
+        one_of("judge", judge, ("rules",))
+        return ()
+    judges = (judge,) if isinstance(judge, Judge) else tuple(judge)
+    for one in judges:
+        if not isinstance(one, Judge):
+            raise ConfigurationError(
+                f"judge= holds a {type(one).__name__}, which is no Judge. Wrap a model as ModelJudge(model), "
+                "a function as FunctionJudge(function, covers={…})."
+            )
+    return tuple(one for one in judges if not isinstance(one, RuleJudge))
+
+
+def reviser_from(
+    reviser: Reviser | str | None, model: Model | None, constitution: Constitution, language: str
+) -> Reviser | None:
+    """The reviser besides the constitution's fixes, which always go first."""
+    if reviser is None:
+        return None if model is None else ModelReviser(model, language=language, facts=constitution.facts)
+    if isinstance(reviser, str):
+        one_of("reviser", reviser, ("rules",))
+        return None
+    if not isinstance(reviser, Reviser):
+        raise ConfigurationError(
+            f"reviser= is a {type(reviser).__name__}, which is no Reviser. Wrap a model as ModelReviser(model)."
+        )
+    return None if isinstance(reviser, RuleReviser) else reviser
+
+
+def judge_workers(setup: Setup) -> tuple[Worker, ...]:
+    """The judges as the record names them: with their models and the digests of their prompts."""
+    return tuple(_judges(setup.panel, setup.constitution))
+
+
+def reviser_workers(setup: Setup) -> tuple[Worker, ...]:
+    """The revisers as the record names them."""
+    rules, reviser = Worker(RuleReviser.name), setup.reviser
+    if reviser is None:
+        return (rules,)
+    if isinstance(reviser, ModelReviser):
+        return rules, Worker(reviser.name, reviser.model.name, reviser.prompt_digest())
+    return rules, Worker(reviser.name)
+
+
+def _judges(judge: Judge, constitution: Constitution) -> Iterable[Worker]:
+    if isinstance(judge, Panel):
+        for one in judge.judges:
+            yield from _judges(one, constitution)
+    elif isinstance(judge, ModelJudge):
+        yield Worker(judge.name, judge.model.name, judge.prompt_digest(constitution.principles))
+    else:
+        yield Worker(judge.name)

@@ -1,0 +1,298 @@
+"""The record of a run: ids, numbers, enums and digests in its body, every free text beside it.
+
+`Fields` is the schema of the body. Whatever somebody or some model wrote (messages, context, drafts,
+edits, critiques, reasons, label values) is a `Text`, and the body holds its salted commitment. So
+the chain over the bodies vouches for the texts too, and still stands when a text is erased.
+
+`build` goes from a run to its record, `restore` comes back.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from secrets import randbits, token_bytes
+from typing import TYPE_CHECKING, TypedDict
+from uuid import UUID
+
+from guardrails.audit._store import Entry, Text
+from guardrails.exchange import Exchange, Message, Role
+from guardrails.outcome import Attempt, Cause, ConstitutionRef, Outcome, Status, Tokens, Usage
+from guardrails.sentences import Edit, split
+from guardrails.verdict import Decision, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+SCHEMA = 1
+"""The version of `Fields`; it stands in every body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Who judged or revised: a name, and for a model its id and the digest of its prompt.
+
+    >>> Worker("model", model="anthropic:claude-haiku-4-5").prompt
+    ''
+    """
+
+    name: str
+    model: str = ""
+    prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A guarded call that came to its end: what is recorded, and what a trail gives back.
+
+    `exchange` is the conversation as it was judged first: its reply is the outcome's `original`.
+    `judges` and `revisers` are those that could be asked. `labels` are the caller's, by name.
+    `time` is when the call ended, now if not given; without a time zone it is a `ValueError`.
+    """
+
+    exchange: Exchange
+    outcome: Outcome
+    judges: tuple[Worker, ...] = ()
+    revisers: tuple[Worker, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    time: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __post_init__(self) -> None:
+        if self.time.tzinfo is None:
+            raise ValueError("the time of a run needs a time zone, as in datetime.now(UTC)")
+
+
+class VerdictFields(TypedDict):
+    """A verdict in a body, without its texts. JSON makes plain strings and lists; `Verdict` takes them back."""
+
+    principle: str
+    decision: Decision
+    judge: str
+    sentences: tuple[int, ...]
+    confidence: int | None
+    failed: bool
+
+
+class AttemptFields(TypedDict):
+    """A draft in a body: `sentences` counts them, `edits` are the numbers of those edited."""
+
+    base: int | None
+    reviser: str
+    sentences: int
+    edits: list[int]
+    append: bool
+    verdicts: list[VerdictFields]
+
+
+class ConstitutionFields(TypedDict):
+    """Which wording was in force, and whether the trail keeps its content."""
+
+    name: str
+    version: str
+    digest: str
+    stored: bool
+
+
+class Fields(TypedDict):
+    """The body of an outcome's record, but for `seq`, its number.
+
+    `messages` are roles, `context` is a count, `labels` are names. `verdicts` is null where those of
+    the last attempt stand. `texts` maps the path of each text to its commitment; `same` maps the path
+    of a text that the record holds already to where it stands. An empty text is in neither.
+    """
+
+    schema: int
+    kind: str
+    run: str
+    time: str
+    constitution: ConstitutionFields
+    enforced: bool
+    status: str
+    cause: str | None
+    judges: list[dict[str, str]]
+    revisers: list[dict[str, str]]
+    messages: list[Role]
+    context: int
+    attempts: list[AttemptFields]
+    verdicts: list[VerdictFields] | None
+    unjudged: list[str]
+    flags: list[str]
+    unsafe: list[str]
+    usage: dict[str, dict[str, int]]
+    abandoned: int
+    elapsed_ms: float
+    labels: list[str]
+    texts: dict[str, str]
+    same: dict[str, str]
+
+
+def uuid7() -> str:
+    """A new run id: a UUID of version 7 (RFC 9562), so that ids sort by the time they were made.
+
+    Sixty of its bits are time, to a quarter of a microsecond (the RFC's method 3): ordered within a
+    process without a counter, a lock, or any other state that a fork would copy.
+    """
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    fraction = (rest << 12) // 1_000_000
+    return str(UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 0b10 << 62 | randbits(62)))
+
+
+def build(run: Run, content: bytes | None = None) -> Entry:
+    """The record of a run; `content` is the constitution's, for the trail to keep."""
+    outcome, texts = run.outcome, _Texts()
+    labels = sorted(run.labels)
+    texts.add_all("messages", [message.content for message in run.exchange.messages])
+    texts.add_all("context", run.exchange.context)
+    texts.add_all("labels", [run.labels[name] for name in labels])
+    texts.add("original", outcome.original)
+    attempts = [_attempt(f"drafts/{n}", attempt, run.exchange, texts) for n, attempt in enumerate(outcome.attempts)]
+    last = outcome.attempts[-1].verdicts if outcome.attempts else None
+    verdicts = None if outcome.verdicts == last else _verdicts("verdicts", outcome.verdicts, texts)
+    texts.add("text", outcome.text)
+    texts.add("released", outcome.released)
+    fields: Fields = {
+        "schema": SCHEMA,
+        "kind": "outcome",
+        "run": outcome.run_id,
+        "time": run.time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "constitution": {
+            "name": outcome.constitution.name,
+            "version": outcome.constitution.version,
+            "digest": outcome.constitution.digest,
+            "stored": content is not None,
+        },
+        "enforced": outcome.enforced,
+        "status": outcome.status.value,
+        "cause": outcome.cause.value if outcome.cause else None,
+        "judges": [asdict(worker) for worker in run.judges],
+        "revisers": [asdict(worker) for worker in run.revisers],
+        "messages": [message.role for message in run.exchange.messages],
+        "context": len(run.exchange.context),
+        "attempts": attempts,
+        "verdicts": verdicts,
+        "unjudged": list(outcome.unjudged),
+        "flags": list(outcome.flags),
+        "unsafe": list(outcome.unsafe),
+        "usage": {"judge": asdict(outcome.usage.judge), "revise": asdict(outcome.usage.revise)},
+        "abandoned": outcome.usage.abandoned,
+        "elapsed_ms": round(outcome.elapsed * 1000, 3),
+        "labels": labels,
+        "texts": {text.path: text.commitment for text in texts.kept},
+        "same": texts.same,
+    }
+    return Entry(fields, tuple(texts.kept), outcome.constitution.digest if content else "", content or b"")
+
+
+class _Texts:
+    """Collects a record's texts; one that it holds already is pointed to, not kept twice."""
+
+    def __init__(self) -> None:
+        self.kept: list[Text] = []
+        self.same: dict[str, str] = {}
+        self._paths: dict[str, str] = {}
+
+    def add(self, path: str, text: str | None) -> None:
+        if not text:
+            return
+        first = self._paths.setdefault(text, path)
+        if first == path:
+            self.kept.append(Text(path, token_bytes(16), text.encode("utf-8", "surrogatepass")))
+        else:
+            self.same[path] = first
+
+    def add_all(self, path: str, texts: Iterable[str]) -> None:
+        for number, text in enumerate(texts):
+            self.add(f"{path}/{number}", text)
+
+
+def _attempt(path: str, attempt: Attempt, exchange: Exchange, texts: _Texts) -> AttemptFields:
+    texts.add(path, attempt.draft)
+    texts.add_all(f"{path}/edits", [edit.text for edit in attempt.edits])
+    texts.add(f"{path}/append", attempt.append)
+    # The exchange still has the original's sentences from when it was judged.
+    sentences = exchange.sentences if attempt.draft == exchange.reply else split(attempt.draft)
+    return {
+        "base": attempt.base,
+        "reviser": attempt.reviser,
+        "sentences": len(sentences),
+        "edits": [edit.sentence for edit in attempt.edits],
+        "append": attempt.append is not None,
+        "verdicts": _verdicts(f"{path}/verdicts", attempt.verdicts, texts),
+    }
+
+
+def _verdicts(path: str, verdicts: Sequence[Verdict], texts: _Texts) -> list[VerdictFields]:
+    texts.add_all(f"{path}/critiques", [verdict.critique for verdict in verdicts])
+    texts.add_all(f"{path}/reasons", [verdict.reason for verdict in verdicts])
+    return [
+        {
+            "principle": verdict.principle,
+            "decision": verdict.decision,
+            "judge": verdict.judge,
+            "sentences": verdict.sentences,
+            "confidence": verdict.confidence,
+            "failed": verdict.failed,
+        }
+        for verdict in verdicts
+    ]
+
+
+def restore(fields: Fields, texts: Iterable[Text]) -> Run:
+    """The run of a record, from its body and its texts. The native reply is never recorded."""
+    found = {text.path: text.text.decode("utf-8", "surrogatepass") for text in texts}
+    found |= {path: found[first] for path, first in fields["same"].items()}
+    attempts = tuple(_attempt_of(f"drafts/{n}", attempt, found) for n, attempt in enumerate(fields["attempts"]))
+    own = fields["verdicts"]
+    usage = Usage(Tokens(**fields["usage"]["judge"]), Tokens(**fields["usage"]["revise"]), fields["abandoned"])
+    outcome = Outcome(
+        Status(fields["status"]),
+        found.get("text", ""),
+        fields["run"],
+        reference(fields),
+        found.get("original", ""),
+        cause=Cause(fields["cause"]) if fields["cause"] else None,
+        released=found.get("released", ""),
+        verdicts=attempts[-1].verdicts if own is None else _verdicts_of("verdicts", own, found),
+        attempts=attempts,
+        unjudged=tuple(fields["unjudged"]),
+        flags=tuple(fields["flags"]),
+        usage=usage,
+        elapsed=round(fields["elapsed_ms"] / 1000, 6),
+        enforced=fields["enforced"],
+        unsafe=tuple(fields["unsafe"]),
+    )
+    messages = tuple(map(Message, fields["messages"], _texts_of("messages", len(fields["messages"]), found)))
+    context = tuple(_texts_of("context", fields["context"], found))
+    return Run(
+        Exchange(messages, outcome.original, context),
+        outcome,
+        tuple(Worker(**worker) for worker in fields["judges"]),
+        tuple(Worker(**worker) for worker in fields["revisers"]),
+        dict(zip(fields["labels"], _texts_of("labels", len(fields["labels"]), found), strict=True)),
+        datetime.fromisoformat(fields["time"]),
+    )
+
+
+def reference(fields: Fields) -> ConstitutionRef:
+    """Which wording a record was judged under."""
+    constitution = fields["constitution"]
+    return ConstitutionRef(constitution["name"], constitution["version"], constitution["digest"])
+
+
+def _texts_of(path: str, count: int, found: Mapping[str, str]) -> list[str]:
+    return [found.get(f"{path}/{number}", "") for number in range(count)]
+
+
+def _attempt_of(path: str, attempt: AttemptFields, found: Mapping[str, str]) -> Attempt:
+    verdicts = _verdicts_of(f"{path}/verdicts", attempt["verdicts"], found)
+    edits = tuple(map(Edit, attempt["edits"], _texts_of(f"{path}/edits", len(attempt["edits"]), found)))
+    append = found.get(f"{path}/append", "") if attempt["append"] else None
+    return Attempt(found.get(path, ""), verdicts, edits, append, attempt["reviser"], attempt["base"])
+
+
+def _verdicts_of(path: str, verdicts: Sequence[VerdictFields], found: Mapping[str, str]) -> tuple[Verdict, ...]:
+    critiques = _texts_of(f"{path}/critiques", len(verdicts), found)
+    reasons = _texts_of(f"{path}/reasons", len(verdicts), found)
+    texts = zip(verdicts, critiques, reasons, strict=True)
+    return tuple(Verdict(**fields, critique=critique, reason=reason) for fields, critique, reason in texts)

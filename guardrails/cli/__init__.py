@@ -1,0 +1,57 @@
+"""The command `guardrails`, for people who write no Python.
+
+Exit codes: 0 fine (a revised reply is fine), 1 findings, 2 could not run.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from guardrails import __version__
+from guardrails.cli import _audit
+from guardrails.cli._data import print_json
+from guardrails.cli._print import visible
+from guardrails.cli._review import review
+from guardrails.cli._show import show
+from guardrails.errors import GuardrailsError
+
+app = typer.Typer(
+    help="Judge replies against a constitution, revise them, and keep evidence.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(review)
+app.command()(show)
+app.add_typer(_audit.app, name="audit", no_args_is_help=True)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"guardrails {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Judge replies against a constitution, revise them, and keep evidence."""
+
+
+def main() -> None:
+    """Run the command line; our own errors become one message and exit code 2."""
+    try:
+        app()
+    except GuardrailsError as error:
+        if "--json" in sys.argv:
+            print_json({"error": str(error)})
+        else:
+            print(f"guardrails: {visible(str(error))}", file=sys.stderr)
+        sys.exit(2)

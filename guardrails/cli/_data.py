@@ -1,0 +1,33 @@
+"""What `--json` prints."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, fields, is_dataclass
+from datetime import date, datetime
+from typing import Any
+
+from guardrails.outcome import Outcome
+
+
+def outcome_data(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as plain data, without the reply in its native type."""
+    data = {field.name: getattr(outcome, field.name) for field in fields(outcome) if field.name != "reply"}
+    return {**data, "usage": {**asdict(outcome.usage), "calls": outcome.usage.calls}}
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document; unpaired surrogates are escaped, so that any terminal can take it."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    raise TypeError(f"{type(value).__name__} is not plain data")

@@ -1,0 +1,123 @@
+"""What people see in a terminal: texts made harmless, drafts as sentence diffs, outcomes in a few lines.
+
+Used by the commands. Texts of an exchange are hostile: control and invisible characters are shown as
+their code points, and nothing in them is read as markup.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+
+from rich.console import Console
+from rich.text import Text
+
+from guardrails.outcome import Attempt, Outcome, Status
+from guardrails.sentences import split
+from guardrails.verdict import Decision, Verdict
+
+COLOURS = {Status.PASSED: "green", Status.REVISED: "yellow", Status.BLOCKED: "red"}
+_DECISIONS = {Decision.VIOLATES: "red", Decision.UNDECIDED: "magenta", Decision.COMPLIES: "green"}
+_WORDS = re.compile(r"\s+|[A-Za-z0-9'’%.,$€£¥-]+|.", re.DOTALL)
+_MARGIN = 6
+_PIPED = 200
+
+
+def console() -> Console:
+    """Standard output; lines are folded only where somebody looks at them."""
+    seen = sys.stdout.isatty()
+    return Console(
+        file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=not seen, width=None if seen else _PIPED
+    )
+
+
+def visible(text: str) -> str:
+    r"""A text with its control, invisible and unpaired characters shown as code points.
+
+    >>> visible("safe\x1b[2K\u202e")
+    'safe<U+001B>[2K<U+202E>'
+    """
+    return "".join(c if _is_plain(c) else f"<U+{ord(c):04X}>" for c in text)
+
+
+def diff(before: str, after: str) -> Iterator[Text]:
+    """Two drafts, sentence by sentence: what stayed, what went (-), what came (+).
+
+    The numbers are those of the draft before.
+    """
+    old, new = split(before), split(after)
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            for number in range(i1, i2):
+                yield _line(number + 1, " ", Text(_shown(old[number])), "")
+            continue
+        gone, come = "".join(old[i1:i2]), "".join(new[j1:j2])
+        left, right = _word_diff(_shown(gone), _shown(come))
+        if gone:
+            yield _line(i1 + 1, "-", left, "red")
+        if come:
+            yield _line(None, "+", right, "green")
+
+
+def headline(outcome: Outcome) -> Text:
+    """An outcome in one line: `revised (13 of 16 unjudged)  finance 1.0.0`."""
+    line = Text(outcome.status.value, style=f"bold {COLOURS[outcome.status]}")
+    if outcome.blocked and outcome.cause:
+        line.append(f" ({outcome.cause.value})")
+    if outcome.unjudged:
+        judged = {verdict.principle for verdict in outcome.verdicts}
+        line.append(f" ({len(outcome.unjudged)} of {len(judged | set(outcome.unjudged))} unjudged)")
+    if not outcome.enforced:
+        line.append(" (monitor mode: the original was released)")
+    constitution = outcome.constitution
+    return line.append(f"  {constitution.name} {constitution.version}", style="dim")
+
+
+def findings(attempt: Attempt) -> Iterator[Text]:
+    """What is wrong with a draft, one line a finding."""
+    for verdict in attempt.verdicts:
+        if verdict.decision is not Decision.COMPLIES or verdict.critique:
+            yield _finding(verdict)
+
+
+def _finding(verdict: Verdict) -> Text:
+    where = f"sentence {', '.join(map(str, verdict.sentences))}" if verdict.sentences else "reply"
+    line = Text(" " * _MARGIN).append(verdict.decision.value, style=_DECISIONS[verdict.decision])
+    line.append(f" {verdict.principle}", style="bold").append(f", {where}, by {verdict.judge}")
+    if verdict.confidence is not None and verdict.judge != "rules":
+        line.append(f" ({verdict.confidence}%)")
+    said = "; ".join(filter(None, (verdict.critique, verdict.reason)))
+    return line.append(f": {visible(said)}" if said else "")
+
+
+def _is_plain(character: str) -> bool:
+    return character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+def _shown(sentence: str) -> str:
+    return visible(sentence.strip("\n")).rstrip()
+
+
+def _line(number: int | None, mark: str, text: Text, colour: str) -> Text:
+    shown = "" if number is None else str(number)
+    prefix = Text(f"{shown:>3} {mark} ", style=colour or "dim")
+    lines = text.split("\n", allow_blank=True)
+    return prefix + Text("\n" + " " * _MARGIN).join(lines)
+
+
+def _word_diff(before: str, after: str) -> tuple[Text, Text]:
+    left, right = Text(style="red"), Text(style="green")
+    old, new = _WORDS.findall(before), _WORDS.findall(after)
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        style = "" if tag == "equal" else "bold reverse"
+        left.append("".join(old[i1:i2]), style=style)
+        right.append("".join(new[j1:j2]), style=style)
+    return left, right
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence lists them."""
+    return ", ".join(names)

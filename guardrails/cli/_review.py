@@ -1,0 +1,159 @@
+"""`guardrails review`: judge, revise and record replies."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from guardrails._guard import DEFAULT_AUDIT, Guard
+from guardrails.cli._data import outcome_data, print_json
+from guardrails.cli._print import console, diff, findings, headline, listed, visible
+from guardrails.errors import ConfigurationError, GuardrailsError, UnsupportedReply
+from guardrails.exchange import Exchange
+from guardrails.outcome import Outcome, Status
+
+Constitution = Annotated[str, typer.Option("--constitution", "-c", help="A shipped name, a folder or a YAML file.")]
+Model = Annotated[str | None, typer.Option("--model", "-m", help="Judges and revises: provider:model-id.")]
+Audit = Annotated[str, typer.Option("--audit", help="Where records go.", envvar="GUARDRAILS_AUDIT")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def review(
+    text: Annotated[str | None, typer.Argument(help="The reply to review; - reads standard input.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the reply from a file.")] = None,
+    jsonl: Annotated[
+        Path | None,
+        typer.Option("--jsonl", help="Review many: a line each, with reply, and prompt or messages, context."),
+    ] = None,
+    prompt: Annotated[str, typer.Option("--prompt", "-p", help="The question that the reply answers.")] = "",
+    context: Annotated[list[Path] | None, typer.Option("--context", help="A document the reply was given.")] = None,
+    constitution: Constitution = "finance",
+    model: Model = None,
+    jurisdiction: Annotated[str | None, typer.Option("--jurisdiction", "-j", help="Judge only its principles.")] = None,
+    audit: Audit = DEFAULT_AUDIT,
+    as_json: Json = False,
+) -> None:
+    """Review a reply against a constitution: judge it, revise it, judge it again, record it.
+
+    Without --model only the constitution's own rules judge, and the principles they cannot decide are named.
+
+    Exit code: 0 passed or revised, 1 blocked, 2 could not run.
+    """
+    exchanges = _exchanges(text, file, jsonl, prompt, context or [])
+    with Guard(
+        constitution, model=model, jurisdiction=jurisdiction, audit=audit, allow_unjudged=model is None
+    ) as guard:
+        if jsonl is None:
+            exchange = next(iter(exchanges))
+            assert isinstance(exchange, Exchange)
+            outcome = guard.review(exchange.messages, exchange.reply, context=exchange.context)
+            _print_one(outcome, model, guard, as_json=as_json)
+            raise typer.Exit(int(outcome.blocked))
+        raise typer.Exit(_many(list(exchanges), guard, as_json=as_json))
+
+
+def _exchanges(
+    text: str | None, file: Path | None, jsonl: Path | None, prompt: str, context: list[Path]
+) -> Iterable[Exchange | str]:
+    if sum(source is not None for source in (text, file, jsonl)) > 1:
+        raise ConfigurationError("give the reply once: as text, with --file, or many with --jsonl.")
+    if jsonl is not None:
+        return _rows(_read(jsonl))
+    if text is None and file is None and sys.stdin.isatty():
+        raise ConfigurationError("there is no reply to review: give it as text, with --file, or on standard input.")
+    reply = _read(file) if file is not None else sys.stdin.read() if text in {None, "-"} else str(text)
+    if not reply.strip():
+        raise ConfigurationError("the reply is empty: there is nothing to review.")
+    return [Exchange(prompt or (), reply, [_read(path) for path in context])]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: not UTF-8 (byte {error.start}). Save it as UTF-8.") from None
+
+
+def _rows(text: str) -> Iterator[Exchange | str]:
+    """The exchanges of a JSON Lines file; what is wrong with a line takes its place."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            yield _row(json.loads(line))
+        except (ValueError, TypeError, KeyError) as error:
+            what = f"no {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
+            yield f'line {number}: {what}. Write {{"prompt": …, "reply": …}} or {{"messages": […], "reply": …}}.'
+
+
+def _row(row: Any) -> Exchange:
+    if not isinstance(row, dict):
+        raise TypeError("not a JSON object")
+    return Exchange(row.get("messages") or row.get("prompt") or (), row["reply"], row.get("context") or ())
+
+
+def _many(exchanges: list[Exchange | str], guard: Guard, *, as_json: bool) -> int:
+    from rich.progress import track
+
+    out, outcomes, rejects = console(), [], []
+    shown = not as_json and sys.stderr.isatty()
+    from rich.console import Console
+
+    for exchange in track(exchanges, "Reviewing", console=Console(stderr=True), disable=not shown):
+        if isinstance(exchange, str):
+            rejects.append(exchange)
+            continue
+        try:
+            outcomes.append(guard.review(exchange.messages, exchange.reply, context=exchange.context))
+        except UnsupportedReply as error:
+            rejects.append(str(error))
+        if not as_json and outcomes[-1].status is not Status.PASSED:
+            out.print(headline(outcomes[-1]).append(f"  run {outcomes[-1].run_id}", style="dim"))
+            for line in findings(outcomes[-1].attempts[0]):
+                out.print(line)
+    if as_json:
+        print_json({"outcomes": [outcome_data(outcome) for outcome in outcomes], "rejects": rejects})
+    else:
+        counts = {status: sum(o.status is status for o in outcomes) for status in Status}
+        out.print(", ".join(f"{count} {status.value}" for status, count in counts.items()))
+        for reject in rejects:
+            out.print(f"not reviewed: {visible(reject)}", style="red")
+    if rejects:
+        return 2
+    return int(any(outcome.blocked for outcome in outcomes))
+
+
+def _print_one(outcome: Outcome, model: str | None, guard: Guard, *, as_json: bool) -> None:
+    if as_json:
+        print_json(outcome_data(outcome))
+        return
+    out = console()
+    out.print(headline(outcome))
+    out.print()
+    final = outcome.attempts[-1].draft if outcome.attempts else outcome.original
+    for line in diff(outcome.original, final):
+        out.print(line)
+    out.print()
+    for number, attempt in enumerate(outcome.attempts):
+        lines = list(findings(attempt))
+        if lines:
+            out.print(f"draft {number}" + (f", revised by {attempt.reviser}" if attempt.reviser else ""), style="dim")
+        for line in lines:
+            out.print(line)
+    if outcome.blocked:
+        out.print(f"released instead: {visible(outcome.text)}")
+    if outcome.unjudged:
+        hint = "no model was given; add --model anthropic:claude-haiku-4-5" if model is None else "no judge covers them"
+        out.print(f"not judged ({hint}): {listed(outcome.unjudged)}", style="dim")
+    trail = f" in {guard.audit.url}" if guard.audit else ""
+    out.print(f"run {outcome.run_id}{trail}", style="dim")
+
+
+__all__ = ["GuardrailsError", "review"]
