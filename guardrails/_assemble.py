@@ -28,7 +28,7 @@ def judges_from(
     if isinstance(judge, str):
         one_of("judge", judge, ("rules",))
         return ()
-    judges = (judge,) if isinstance(judge, Judge) else tuple(judge)
+    judges = tuple(judge) if isinstance(judge, list | tuple) else (judge,)
     for one in judges:
         if not isinstance(one, Judge):
             raise ConfigurationError(

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from guardrails.errors import ModelError
-from guardrails.models import Ask, Call, CallResult, Failure, ModelReply, Request, Result, Step, in_thread
+from guardrails.models import Ask, Call, CallResult, Failure, ModelReply, Request, Result, Step, in_thread, is_async
 from guardrails.models import run as run_here
 
 T = TypeVar("T")
@@ -74,7 +73,7 @@ async def _one(request: Request, deadline: float | None) -> Result:
         async with asyncio.timeout(left) as limit:
             return await (_asked(request, left) if isinstance(request, Ask) else _called(request))
     except ModelError as error:
-        return Failure("error", str(error))
+        return late if limit.expired() else Failure("error", str(error))
     except Exception as error:  # noqa: BLE001 - somebody's model or function may raise anything
         return replace(late, abandoned=_in_thread(request)) if limit.expired() else _raised(request, error)
 
@@ -87,7 +86,7 @@ async def _asked(ask: Ask, left: float | None) -> ModelReply:
 
 
 async def _called(call: Call) -> CallResult:
-    if _is_async(call.function):
+    if is_async(call.function):
         return CallResult(await call.function(*call.args))
     value = await in_thread(call.function, *call.args)
     return CallResult(await value if inspect.isawaitable(value) else value)
@@ -103,9 +102,4 @@ def _in_thread(request: Request) -> bool:
     """Whether a request that outlived its deadline still runs: Python cannot end a thread."""
     if isinstance(request, Ask):
         return bool(getattr(request.model, "in_thread", False))
-    return not _is_async(request.function)
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    function = function.func if isinstance(function, partial) else function
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+    return not is_async(request.function)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import replace
@@ -117,7 +116,6 @@ class Guard:
         self.audit = open_trail(audit)
         self._owns_audit = not isinstance(audit, AuditTrail)
         self._behind: set[Future[Any]] = set()
-        self._lock = threading.Lock()
 
     def review(
         self,
@@ -172,9 +170,7 @@ class Guard:
 
     def close(self) -> None:
         """Wait for what monitor mode still reviews, and close the trail."""
-        with self._lock:
-            behind = list(self._behind)
-        wait(behind)
+        wait(list(self._behind))
         if self.audit is not None and self._owns_audit:
             self.audit.close()
 
@@ -239,16 +235,15 @@ class Guard:
 
     def watch(self, exchange: Exchange, native: _native.Native) -> None:
         """Review behind the caller's back: monitor mode costs it nothing and raises nothing into it."""
-        future = submit(self.areviewed(exchange, native))
-        with self._lock:
-            self._behind.add(future)
-        future.add_done_callback(self._watched)
+        future = submit(self._watched(exchange, native))
+        self._behind.add(future)
+        future.add_done_callback(self._behind.discard)
 
-    def _watched(self, future: Future[Any]) -> None:
-        with self._lock:
-            self._behind.discard(future)
-        if not future.cancelled() and (error := future.exception()):
-            _log.error("a review in monitor mode failed: %s", type(error).__name__, exc_info=error)
+    async def _watched(self, exchange: Exchange, native: _native.Native) -> None:
+        try:
+            await self.areviewed(exchange, native)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the log's, not the caller's
+            _log.exception("a review in monitor mode failed: %s", type(error).__name__)
 
 
 def _constitution(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -99,15 +99,16 @@ def outcome_of(reply: Any) -> Outcome:
     found = _outcomes.get(id(reply))
     if found is None or found[0]() is not reply:
         raise LookupError(f"this {type(reply).__name__} did not come from a guarded call")
-    return found[1]
+    return replace(found[1], reply=reply)
 
 
 def remember(reply: Any, outcome: Outcome) -> None:
-    """Let `outcome_of` find the outcome for as long as the reply lives."""
+    """Let `outcome_of` find the outcome for as long as the reply lives, and no longer."""
     if isinstance(reply, str | dict):
         return
     key = id(reply)
-    _outcomes[key] = (weakref.ref(reply, lambda _: _outcomes.pop(key, None)), outcome)
+    forget = _outcomes.pop  # bound now: at the end of the process the module's names are gone
+    _outcomes[key] = (weakref.ref(reply, lambda _: forget(key, None)), replace(outcome, reply=None))
 
 
 def _get(value: Any, name: str) -> Any:

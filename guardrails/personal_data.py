@@ -17,20 +17,18 @@ KINDS = ("card", "iban", "ssn", "my_number", "email", "phone", "ip")
 
 # One character for one, so that offsets stay: full-width forms, spaces and the dashes that people type.
 _FOLDS = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_FOLDS |= {
-    ord(char): ord(plain) for chars, plain in (("\u3000\u00a0\u2007\u202f", " "), ("‐‑‒–—−", "-")) for char in chars
-}
+_FOLDS |= {ord(char): ord(" ") for char in "\u3000\u00a0\u2007\u202f"} | {ord(char): ord("-") for char in "‐‑‒–—−"}
 
 # Four asterisks are how `mask` ends what it hid: what touches them is the rest of a masked number.
 _START = r"(?<![\dA-Za-z])(?<!\d[-.])(?<!\*{4})(?<!\*{4}[ -])"
 _END = r"(?![\dA-Za-z])(?!-\d)(?!\*{4})"
 _AFTER = r"(?:(?!\*{4})[^\d\n]){0,20}?"
 
+_MONEY = r"(?!\s?(?:円|元|ドル|ユーロ|yen|dollars?|euros?))"
 _CARD = re.compile(
-    _START
-    + r"(?<![$¥€£])(?:\d{4}(?P<a>[ -]?)\d{4}(?P=a)\d{4}(?P=a)(?:\d{1,4}(?:(?P=a)\d{3})?)?|\d{4}(?P<b>[ -])\d{6}(?P=b)\d{4,5})"
-    + _END
-    + r"(?!\s?(?:円|元|ドル|ユーロ|yen|dollars?|euros?))"
+    rf"{_START}(?<![$¥€£])(?:"
+    r"\d{4}(?P<a>[ -]?)\d{4}(?P=a)\d{4}(?P=a)(?:\d{1,4}(?:(?P=a)\d{3})?)?"
+    rf"|\d{{4}}(?P<b>[ -])\d{{6}}(?P=b)\d{{4,5}}){_END}{_MONEY}"
 )
 _IBAN = re.compile(_START + r"[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?" + _END, re.IGNORECASE)
 _SSN = re.compile(_START + r"\d{3}(?P<gap>[ -]?)\d{2}(?P=gap)\d{4}" + _END)

@@ -1,14 +1,10 @@
 """What several test files share: the folder's helpers, hypothesis without a deadline, a small real model."""
 
 import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-
-# pytest's importlib mode puts no folder on the path, and `wire` is imported by name.
-sys.path.insert(0, str(Path(__file__).parent))
 
 # A busy machine is no failing test.
 settings.register_profile("unhurried", deadline=None)

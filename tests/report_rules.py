@@ -87,7 +87,7 @@ def main() -> None:
         count = examples(name, verbose=not options.quiet)
         print(
             f"{name}: caught {count['caught']} of {count['violates']} violating examples "
-            f"({count['mended']} mended by rules alone; {count['caught by another']} more caught by another principle), "
+            f"({count['mended']} mended by rules; {count['caught by another']} more caught by another principle), "
             f"flagged {count['flagged']} of {count['complies']} complying ones"
         )
     if options.eval:

@@ -355,7 +355,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id(trail):
     assert trail.run("é%").seq == 6
     with pytest.raises(AuditError, match=r"several runs begin with '0198': 0198-aa, 0198-ab\. Give more"):
         trail.run("0198")
-    for unknown in ("0200", "%", "", "0198-aaa"):
+    for unknown in ("0200", "%", "", "0198-aaa", "\ud800", "\0"):
         with pytest.raises(AuditError, match="no run of this trail has an id that begins with"):
             trail.run(unknown)
 
@@ -593,6 +593,17 @@ def test_an_altered_record_is_not_shown_as_if_it_were_genuine(sound, tmp_path):
         assert str(trail.verify()) == f"record 7 (run {runs[-7].run_id}): the text 'original' was altered"
 
 
+@pytest.mark.parametrize("old", ['"principle"', '"attempts":[{', '"schema":1', "T09:30", '{"abandoned"'])
+def test_a_list_with_an_altered_record_names_it_or_says_where_to_look(old, sound, tmp_path):
+    copy = shutil.copy(sound, tmp_path / "copy.db")
+    with unguarded(copy) as db:
+        db.execute("UPDATE records SET body = replace(body, ?, ?) WHERE seq = 7", (old, old.swapcase()[:-1] + "#"))
+    with AuditTrail.open(copy) as trail:
+        with pytest.raises(AuditError, match=r"not as this library wrote it.* `guardrails audit verify`"):
+            list(trail.runs())
+        assert trail.verify().seq == 7
+
+
 def test_what_only_an_anchor_kept_elsewhere_can_find(sound, tmp_path):
     """Cut off at the end, or every later hash computed anew: the module's docstring says so."""
     copy = shutil.copy(sound, tmp_path / "copy.db")
@@ -807,7 +818,7 @@ def test_a_full_disk_keeps_nothing_half_and_is_gone_on_from(path):
 
 READ_ONLY = """
     # Imported before the rights are given up: the interpreter may be out of reach then.
-    import guardrails.audit._sqlite, guardrails.sentences, sentencex
+    import guardrails.audit._sqlite, guardrails.sentences, sentencex, urllib.parse
     path = Path(sys.argv[1])
     if os.geteuid() == 0:
         os.setuid(65534)

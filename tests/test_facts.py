@@ -53,6 +53,7 @@ SAME = {
         "doi:10.1000/xyz.123|https://doi.org/10.1000/XYZ.123",
         "Smith et al., 2021|Smith et al. (2021)",
         "FINRA Rule 2210(d)(1)(B)",
+        "SEC Rule 206(4)-1",
         "[2025] EWHC 1383 (Admin)",
         "PMID: 12345678|PMID 12345678",
         "Article 17(1)|Art. 17(1)",

@@ -28,6 +28,7 @@ _SETTINGS = (
 )
 
 _ADVICE = {
+    sqlite3.SQLITE_ERROR: "It is not as this library wrote it; `guardrails audit verify` names the record.",
     sqlite3.SQLITE_BUSY: "Another process holds it locked; end that one's transaction, or wait.",
     sqlite3.SQLITE_READONLY: "It is read-only; give this user the right to write the file and its folder.",
     sqlite3.SQLITE_FULL: "The disk is full; free space on it, then go on.",

@@ -139,6 +139,7 @@ class SqliteStore:
     def find(self, prefix: str, limit: int) -> Sequence[tuple[str, int]]:
         """Up to `limit` runs whose id begins with `prefix`, in order, with the number of their outcome's record."""
         query = "SELECT run, seq FROM records WHERE run >= ? AND run < ? AND status IS NOT NULL ORDER BY run LIMIT ?"
+        prefix = prefix.encode("utf-8", "replace").decode()  # SQLite takes no lone surrogate
         with self._connection.transaction() as db:
             return db.execute(query, (prefix, prefix + "\U0010ffff", limit)).fetchall()
 

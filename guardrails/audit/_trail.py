@@ -120,7 +120,7 @@ class AuditTrail:
             if not page:
                 return
             for record in page:
-                yield _summary(record)
+                yield _listed(record)
             before = page[-1].seq
             left = None if left is None else left - len(page)
 
@@ -140,8 +140,7 @@ class AuditTrail:
                 f"record {seq} (run {run_id}) cannot be trusted: {misfit}."
                 " `guardrails audit verify` checks the whole trail."
             ) from misfit
-        if fields["schema"] > SCHEMA:
-            raise AuditError(f"record {seq} was written by a later version. Upgrade constitutional-guardrails.")
+        _check_version(seq, fields)
         kept = fields["constitution"]
         content = self._store.constitution(kept["digest"]) if kept["stored"] else None
         return StoredRun(restore(fields, record.texts), seq, record.hash, content)
@@ -187,16 +186,30 @@ class AuditTrail:
         raise AuditError(f"several runs begin with {prefix!r}: {names}. Give more of the id.")
 
 
-def _summary(record: Record) -> RunSummary:
-    fields = cast("Fields", json.loads(record.body))
+def _check_version(seq: int, fields: Fields) -> None:
     if fields["schema"] > SCHEMA:
-        raise AuditError(f"record {record.seq} was written by a later version. Upgrade constitutional-guardrails.")
+        raise AuditError(f"record {seq} was written by a later version. Upgrade constitutional-guardrails.")
+
+
+def _listed(record: Record) -> RunSummary:
+    try:
+        fields = cast("Fields", json.loads(record.body))
+        _check_version(record.seq, fields)
+        return _summary(record.seq, fields)
+    # Lists do not check the chain, so anything may stand in a body that somebody altered.
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise AuditError(
+            f"record {record.seq} is not as this library wrote it. `guardrails audit verify` says more."
+        ) from error
+
+
+def _summary(seq: int, fields: Fields) -> RunSummary:
     attempts = fields["attempts"]
     last = attempts[-1]["verdicts"] if fields["verdicts"] is None else fields["verdicts"]
     at_fault = dict.fromkeys(verdict["principle"] for verdict in last if verdict["decision"] != "complies")
     return RunSummary(
         run_id=fields["run"],
-        seq=record.seq,
+        seq=seq,
         time=datetime.fromisoformat(fields["time"]),
         status=Status(fields["status"]),
         cause=Cause(fields["cause"]) if fields["cause"] else None,

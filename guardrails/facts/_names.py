@@ -37,8 +37,9 @@ _LAWS = {
     "薬機法": "有効性及び安全性の確保等に関する法律",
 }
 _HEADING = re.compile(
-    rf"^[ \t#]{{0,20}}(?:(?P<law>{_NAMED_LAW})[ \t]*$|(?P<article>第{_JP_N}条(?:の{_JP_N}){{0,3}})(?:[ \t(]|$)"
-    rf"|(?P<paragraph>第{_JP_N}項)[ \t]*$|(?P<item>{_N}{{1,5}}(?:の{_N}{{1,3}})?)[ \t])",
+    rf"^[ \t#]{{0,20}}(?:(?P<article>第{_JP_N}条(?:の{_JP_N}){{0,3}})(?:[ \t(]|$)|(?P<paragraph>第{_JP_N}項)[ \t]*$"
+    rf"|(?P<item>{_N}{{1,5}}(?:の{_N}{{1,3}})?)[ \t]|第(?P<numbered>{_JP_N})号[ \t]*$"
+    rf"|(?:[^\n]{{0,60}}(?:、|による))?(?P<law>{_NAMED_LAW})[ \t]*$)",
     re.ASCII | re.MULTILINE,
 )
 _PARTY = r"[A-Z][\w'.-]{0,20}"
@@ -119,7 +120,8 @@ def headings(text: str) -> Iterator[Key]:
         elif match["paragraph"]:
             paragraph = (_place(match["paragraph"]),)
         if law and article:
-            yield law + article, *paragraph, *([_place(match["item"]) + "号"] if match["item"] else [])
+            item = match["item"] or match["numbered"]
+            yield law + article, *paragraph, *([_place(item) + "号"] if item else [])
 
 
 def _place(text: str) -> str:
@@ -212,7 +214,7 @@ FORMS = (
     ),
     Form(
         "citations",
-        rf"\b(?P<issuer>FINRA|SEC|NASD|MSRB|CFTC|NYSE|FRCP|GDPR)?\s?\b(?P<word>Rules?|Regulation|Articles?|Art\.|Sections?|Sec\.|§+)\s?(?P<number>\d[\w]{{0,6}}(?:[.-]\w{{1,6}}){{0,3}}{_SUB}{{0,6}})",
+        rf"\b(?P<issuer>FINRA|SEC|NASD|MSRB|CFTC|NYSE|FRCP|GDPR)?\s?\b(?P<word>Rules?|Regulation|Articles?|Art\.|Sections?|Sec\.|§+)\s?(?P<number>\d\w{{0,6}}(?:[.-]\w{{1,6}}){{0,3}}(?:{_SUB}{{1,5}}-\d{{1,3}})?{_SUB}{{0,6}})",
         _rule,
     ),
     Form(

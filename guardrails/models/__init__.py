@@ -14,7 +14,7 @@ from guardrails.errors import ConfigurationError
 from guardrails.models._answer import UnreadableError, answer
 from guardrails.models._callable import CallableModel
 from guardrails.models._interface import Model, ModelReply, ModelRequest
-from guardrails.models._loop import in_thread, run, submit
+from guardrails.models._loop import in_thread, is_async, run, submit
 from guardrails.models._present import instructions, present
 from guardrails.models._step import Ask, Call, CallResult, Failure, Request, Result, Step, together
 
@@ -40,6 +40,7 @@ __all__ = [
     "answer",
     "in_thread",
     "instructions",
+    "is_async",
     "model_from",
     "present",
     "run",

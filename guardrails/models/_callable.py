@@ -37,6 +37,11 @@ class CallableModel:
     def __repr__(self) -> str:
         return f"CallableModel({self.name!r})"
 
+    @property
+    def in_thread(self) -> bool:
+        """Whether `acomplete` runs the function in a thread, which no deadline can end."""
+        return not _loop.is_async(self.function)
+
     def complete(self, request: ModelRequest) -> ModelReply:
         """Call the function here; what it leaves to await is awaited on the private loop.
 
@@ -78,11 +83,6 @@ class CallableModel:
 
     def _failure(self, error: Exception) -> ModelError:
         return ModelError(f"{self.name} raised {type(error).__name__}; its traceback is this error's cause")
-
-
-def _is_async(function: Any) -> bool:
-    function = function.func if isinstance(function, partial) else function
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
 def _name(function: Any) -> str:

@@ -11,8 +11,10 @@ import atexit
 import concurrent.futures
 import contextlib
 import contextvars
+import inspect
 import os
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -165,6 +167,16 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     future.set_running_or_notify_cancel()
     threading.Thread(target=work, name="guardrails-call", daemon=True).start()
     return await asyncio.wrap_future(future)
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling this makes a coroutine: a coroutine function, a partial or an object that is one.
+
+    >>> is_async(in_thread), is_async(len)
+    (True, False)
+    """
+    function = function.func if isinstance(function, partial) else function
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
 def _on_private_loop() -> bool:
