@@ -14,7 +14,7 @@ from guardrails._policy import Block, OnError, Release, Revise, decide, flagged,
 from guardrails.constitution import Constitution, Principle
 from guardrails.exchange import Exchange
 from guardrails.judges import Judge, Panel, RuleJudge
-from guardrails.models import Ask, Failure, ModelReply, Request, Result, Step
+from guardrails.models import Ask, Failure, ModelReply, Request, Result, Step, checked
 from guardrails.outcome import Attempt, Cause, Outcome, Status, Tokens, Usage
 from guardrails.revisers import FIDELITY, Reviser, Revision, Task, editable, empties, mend, unfaithful
 from guardrails.sentences import Edit, EditError, apply
@@ -253,7 +253,7 @@ class _Spent:
 def _safely(reviser: Reviser, task: Task) -> Step[Revision]:
     """A reviser that raises, or edits what it may not, has made no revision."""
     try:
-        made = yield from reviser.revise(task)
+        made = yield from checked(reviser.revise(task))
         outside = {edit.sentence for edit in made.edits} - editable(task)
         if outside:
             return Revision(reviser=reviser.name, problem=f"edited sentences that are not at fault: {sorted(outside)}")

@@ -84,12 +84,12 @@ def text_of(content: Any) -> str:
         return content
     if isinstance(content, Mapping):
         return _block_text(content)
-    if isinstance(content, Iterable):
-        return "\n".join(text_of(item) for item in content)
     if hasattr(content, "page_content"):  # a retriever's document
         return str(content.page_content)
-    if hasattr(content, "to_dict"):
+    if hasattr(content, "to_dict"):  # an SDK's object, which would iterate over its fields
         return text_of(content.to_dict())
+    if isinstance(content, Iterable):
+        return "\n".join(text_of(item) for item in content)
     raise TypeError(f"a message's content is text or a list of blocks, not {type(content).__name__}")
 
 

@@ -18,6 +18,7 @@ MAX_PATTERN = 2_000
 _SET_SIZE = 50
 _SET_MEMORY = 64 << 20
 _MOST_EXCUSED = 100
+_PROBES = ("", "a 1", "あ、1")
 
 _FOLD = str.maketrans({"’": "'", "‘": "'", "＇": "'", "“": '"', "”": '"', "‐": "-", "\n": " ", "\t": " ", "\r": " "})
 _FINAL = " \u3000。.*_"
@@ -32,6 +33,7 @@ _QUOTED = re.compile(
     r"\"[^\"]{1,400}\"|「[^」]{1,400}」|『[^』]{1,400}』|«[^»]{1,400}»"
     r"|(?:^|(?<=[\s(]))'(?=\S)[^\"]{1,400}?(?<=\S)'(?=$|[\s.,;:!?)])"
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _WRAPPED = re.compile(r"^[\"「『«'](.*)[\"」』»'][\s。.]*$", re.DOTALL)
 
 
@@ -63,14 +65,14 @@ def view(sentence: str) -> View:
     >>> view(" ５％　the “fund” fell。").text
     '5% the "fund" fell'
     """
-    plain = sentence.translate(_FOLD)
+    plain = _SURROGATE.sub("\ufffd", sentence.translate(_FOLD))
     if plain.isascii() or (unicodedata.is_normalized("NFKC", plain) and not _hidden(plain)):
         text = plain.lstrip()
         return View(text.rstrip(_FINAL), len(plain) - len(text), None)
     pieces: list[str] = []
     offsets: list[int] = []
     for start, chunk in _chunks(plain):
-        piece = "".join(c for c in unicodedata.normalize("NFKC", chunk) if not _invisible(c)).translate(_FOLD)
+        piece = unicodedata.normalize("NFKC", "".join(c for c in chunk if not _invisible(c))).translate(_FOLD)
         pieces.append(piece)
         offsets.extend([start] * len(piece))
     text = "".join(pieces)
@@ -105,25 +107,30 @@ class Unless:
 class PatternSet:
     """Many patterns, matched in one sweep over a text.
 
-    The set is cut into parts, each with its own memory limit. Each part holds a pattern that matches
-    everything: where that one is missing from an answer, the part ran out of memory, and the match is
-    reported as failed instead of as empty.
+    The set is cut into parts, each with its own memory limit. RE2 answers a part that ran out of memory as
+    if nothing matched; so each part holds a pattern that matches everything, and where even that one is
+    missing, its patterns are searched one by one, which needs no such memory.
     """
 
-    def __init__(self, patterns: Sequence[str]) -> None:
-        self._parts = [
-            (start, _compiled_set(patterns[start : start + _SET_SIZE])) for start in range(0, len(patterns), _SET_SIZE)
-        ]
+    def __init__(self, patterns: Sequence[str], *, memory: int = _SET_MEMORY) -> None:
+        starts = range(0, len(patterns), _SET_SIZE)
+        parts = [patterns[start : start + _SET_SIZE] for start in starts]
+        self._parts = [(start, part, _compiled_set(part, memory)) for start, part in zip(starts, parts, strict=True)]
 
-    def match(self, text: str) -> list[int] | None:
-        """The indexes of the patterns found in a text, or None where the match failed."""
+    def match(self, text: str) -> list[int]:
+        """The indexes of the patterns found in a viewed text, in order.
+
+        >>> PatternSet(["fell", "rose", "5%"]).match("it rose by 5%")
+        [1, 2]
+        """
         found: list[int] = []
         encoded = text.encode("utf-8", "replace")
-        for start, part in self._parts:
-            indexes = part.Match(encoded)
-            if not indexes or indexes[0] != 0:
-                return None
-            found.extend(start + index - 1 for index in indexes[1:])
+        for start, patterns, part in self._parts:
+            indexes = part.Match(encoded) if part else None
+            if indexes and indexes[0] == 0:
+                found.extend(start + index - 1 for index in indexes[1:])
+            else:
+                found.extend(start + index for index, one in enumerate(patterns) if compiled(one).search(text))
         return found
 
 
@@ -167,7 +174,7 @@ def _compile(pattern: str) -> Any:
         expression = re2.compile(pattern, _options())
     except re2.error as error:
         raise PatternError(_advice(error)) from None
-    if expression.search("") is not None:
+    if any(match.start() == match.end() for probe in _PROBES for match in expression.finditer(probe)):
         raise PatternError("the pattern matches the empty string, and so every sentence. Make a part of it mandatory.")
     return expression
 
@@ -192,24 +199,32 @@ def _options(memory: int = _SET_MEMORY) -> Any:
     return options
 
 
-def _compiled_set(patterns: Iterable[str]) -> Any:
+def _compiled_set(patterns: Iterable[str], memory: int) -> Any:
+    """The patterns as one set, or None where they do not fit in the memory."""
     import re2
 
-    part = re2.Set.SearchSet(_options())
+    part = re2.Set.SearchSet(_options(memory))
     part.Add("")
-    for pattern in patterns:
-        part.Add(pattern)
-    part.Compile()
+    try:
+        for pattern in patterns:
+            part.Add(pattern)
+        part.Compile()
+    except re2.error:
+        return None
     return part
 
 
 def _chunks(text: str) -> Iterator[tuple[int, str]]:
-    """Runs that normalise independently: a character with the combining ones that follow it."""
+    """Runs that normalise independently: a character with the combining and invisible ones that follow it."""
     start = 0
     for index in range(1, len(text) + 1):
-        if index == len(text) or not (unicodedata.combining(text[index]) or text[index] in "\uff9e\uff9f"):
+        if index == len(text) or not _joins(text[index]):
             yield start, text[start:index]
             start = index
+
+
+def _joins(character: str) -> bool:
+    return bool(unicodedata.combining(character)) or character in "\uff9e\uff9f" or _invisible(character)
 
 
 def _invisible(character: str) -> bool:

@@ -106,18 +106,23 @@ def mask(text: str, kinds: Collection[str] | None = None) -> str:
     """
     pieces, end = [], 0
     for item in find(text, kinds):
-        pieces += [text[end : item.start], _masked(item)]
+        pieces += [text[end : item.start], masked(item.kind, item.text)]
         end = item.end
     return "".join([*pieces, text[end:]])
 
 
-def _masked(item: PersonalData) -> str:
-    last = re.sub(r"[^\dA-Za-z]", "", item.text.translate(_FOLDS))[-4:]
-    if item.kind == "email":
-        return f"{item.text[0]}***@{item.text.rpartition('@')[2]}"
-    if item.kind == "ssn":
+def masked(kind: str, text: str) -> str:
+    """One piece of personal data, hidden.
+
+    >>> masked("ssn", "536-90-4399")
+    '***-**-4399'
+    """
+    last = re.sub(r"[^\dA-Za-z]", "", text.translate(_FOLDS))[-4:]
+    if kind == "email":
+        return f"{text[0]}***@{text.rpartition('@')[2]}"
+    if kind == "ssn":
         return f"***-**-{last}"
-    return {"card": f"**** **** **** {last}", "ip": "****"}.get(item.kind, f"**** **** {last}")
+    return {"card": f"**** **** **** {last}", "ip": "****"}.get(kind, f"**** **** {last}")
 
 
 def _cards(text: str) -> Iterator[tuple[int, int]]:

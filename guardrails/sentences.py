@@ -8,7 +8,7 @@ pieces that keep long Japanese paragraphs linear are ours.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 # sentencex is quadratic in a paragraph of non-ASCII text, so it is fed pieces of this many characters.
@@ -22,6 +22,11 @@ _ALONE = re.compile(r"\s*(?:#{1,6}[ \t\u3000]|\||$)")
 _WHOLE = re.compile(r"[ \t]*(?:`{3}|~{3}|\|)")
 _QUOTE_GOES_ON = re.compile(r"(?:と(?!ころ)|って|という|など|は|が|を|に|も|の|で)")
 _ENDS_QUOTED = re.compile(r"[。．!?！？][」』）)\"”]$")
+_CITED = re.compile(
+    r"(?:^|[\s(])(?:F|Fed|Supp|App|Cir|Ct|R|Civ|Crim|P|Evid|Bankr|Stat|Rev|Bus|Prof|Gov|Ins|Corp|Fin|Code|Const|Reg"
+    r"|Regs|Ed|Cas|Div|Super|Cal|Rptr|N\.Y\.S|S\.W|N\.E|N\.W|S\.E|So|A|L|Ltd|art|arts|para|sec)\. $"
+)
+_CITATION_GOES_ON = re.compile(r"\d|[&§]|[A-Z][\w.]{0,6}\. |\([A-Z\d]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -51,14 +56,16 @@ def split(text: str) -> tuple[str, ...]:
     >>> split("Returns vary. 価格は変動します。損失もあります。")
     ('Returns vary. ', '価格は変動します。', '損失もあります。')
     """
-    sentences: list[str] = []
+    sentences: list[list[str]] = []
+    open_ended = True
     for segment in _segments(text):
         # White space alone is not a sentence: it belongs to the one before, or the one after.
-        if sentences and (not segment.strip() or not sentences[-1].strip() or _continues(sentences[-1], segment)):
-            sentences[-1] += segment
+        if sentences and (open_ended or not segment.strip() or _continues(sentences[-1], segment)):
+            sentences[-1].append(segment)
         else:
-            sentences.append(segment)
-    return tuple(sentences)
+            sentences.append([segment])
+        open_ended = open_ended and not segment.strip()
+    return tuple("".join(pieces) for pieces in sentences)
 
 
 def apply(text: str, edits: Iterable[Edit], append: str | None = None) -> str:
@@ -184,6 +191,11 @@ def _sentencex(text: str) -> Iterator[str]:
             start += len(segment)
 
 
-def _continues(before: str, segment: str) -> bool:
-    """Whether a Japanese quotation that ended in a full stop goes on with its particle, as in 「…です。」と言った."""
-    return bool(_ENDS_QUOTED.search(before) and _QUOTE_GOES_ON.match(segment))
+def _continues(pieces: Sequence[str], segment: str) -> bool:
+    """Whether a boundary is none: in a citation (15 F. Supp. 3d 100), or before a particle (「…です。」と言った)."""
+    before = pieces[-1]
+    if _CITED.search(before):
+        goes_on = _CITATION_GOES_ON.match(segment)
+    else:
+        goes_on = _ENDS_QUOTED.search(before) and _QUOTE_GOES_ON.match(segment)
+    return bool(goes_on) and sum(map(len, pieces)) + len(segment) <= _PIECE

@@ -34,7 +34,9 @@ PERSONAL = st.lists(st.sampled_from(["card", "iban", "email", "phone"]), min_siz
 GROUNDED = st.lists(st.sampled_from(["amounts", "percentages", "dates"]), min_size=1, max_size=3)
 CHECK = st.one_of(
     st.fixed_dictionaries({"pattern": PATTERNS}, optional={"unless": UNLESS, "fix": FIX, "decides": st.booleans()}),
-    st.fixed_dictionaries({"require": PATTERNS}, optional={"when": PATTERNS, "when_prompt": PATTERNS, "append": LOCALISED}),
+    st.fixed_dictionaries(
+        {"require": PATTERNS}, optional={"when": PATTERNS, "when_prompt": PATTERNS, "append": LOCALISED}
+    ),
     st.fixed_dictionaries({"grounded": GROUNDED}, optional={"decides": st.booleans()}),
     st.fixed_dictionaries({"personal_data": PERSONAL}, optional={"fix": FIX}),
 )
@@ -92,7 +94,11 @@ def test_a_folder_and_a_file_say_the_same():
 
 def test_the_main_file_is_its_folder():
     """A folder's constitution.yaml stands for the folder; nested principle files belong to it."""
-    files = {"constitution.yaml": BASE, "principles/a-one.yaml": principle("a-one"), "principles/more/b-two.yaml": principle("b-two")}
+    files = {
+        "constitution.yaml": BASE,
+        "principles/a-one.yaml": principle("a-one"),
+        "principles/more/b-two.yaml": principle("b-two"),
+    }
     assert load(files, "constitution.yaml") == load(files)
     assert len(load(files).principles) == 2
 
@@ -135,7 +141,11 @@ def test_extending_overriding_disabling():
         },
     }
     bank = load(files, "bank.yaml")
-    assert [(p.id, p.severity) for p in bank.principles] == [("a-one", "high"), ("c-three", "critical"), ("d-four", "high")]
+    assert [(p.id, p.severity) for p in bank.principles] == [
+        ("a-one", "high"),
+        ("c-three", "critical"),
+        ("d-four", "high"),
+    ]
     assert (bank.name, bank.version, bank.variables) == ("bank", "2", BASE["variables"])
 
 
@@ -227,9 +237,15 @@ def test_templates_are_rendered_once():
     rule = principle(
         "a-one",
         title="{{ company }}",
-        rule={"en": "{% if licensed %}Say so.{% else %}{{ company }} has no licence.{% endif %}", "ja": "{{ company }}。"},
+        rule={
+            "en": "{% if licensed %}Say so.{% else %}{{ company }} has no licence.{% endif %}",
+            "ja": "{{ company }}。",
+        },
         revision="Name {{ company }}.",
-        checks=[{"pattern": "safe{{2}", "fix": {"replace": "{{ company }} may fall"}}, {"require": "x", "append": "{{ company }}!"}],
+        checks=[
+            {"pattern": "safe{{2}", "fix": {"replace": "{{ company }} may fall"}},
+            {"require": "x", "append": "{{ company }}!"},
+        ],
         examples=[{"violates": "{{ company }}"}],
     )
     made = constitution(rule, **{**BASE, "fallback": "Ask {{ company }}.", "facts": ["{{ company }} is a bank."]})
@@ -278,7 +294,27 @@ def test_what_a_severity_means(severity):
 # YAML 1.2
 
 
-@pytest.mark.parametrize("text", ["no", "on", "off", "yes", "y", "n", "No", "1:20", "12:30:45", "2026-11-23", "1_000", "0b1", "0777x", ".inf", "=", "<<"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no",
+        "on",
+        "off",
+        "yes",
+        "y",
+        "n",
+        "No",
+        "1:20",
+        "12:30:45",
+        "2026-11-23",
+        "1_000",
+        "0b1",
+        "0777x",
+        ".inf",
+        "=",
+        "<<",
+    ],
+)
 def test_text_stays_text(text):
     """What YAML 1.1 turns into something else is text in YAML 1.2's core schema."""
     yaml = f"name: test\nversion: {text}\nprinciples: [{{id: a, title: {text}, severity: high, rule: {text}}}]\n"
@@ -288,11 +324,24 @@ def test_text_stays_text(text):
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("true", True), ("False", False), ("12", 12), ("-3", -3), ("0o17", 15), ("0x1F", 31), ("007", 7), ("1.10", 1.1), ("1e3", 1000.0), ("'12'", "12"), ('"no"', "no")],
+    [
+        ("true", True),
+        ("False", False),
+        ("12", 12),
+        ("-3", -3),
+        ("0o17", 15),
+        ("0x1F", 31),
+        ("007", 7),
+        ("1.10", 1.1),
+        ("1e3", 1000.0),
+        ("'12'", "12"),
+        ('"no"', "no"),
+    ],
 )
 def test_what_is_no_text(text, value):
     """Numbers and true and false are those of the core schema; quotes make text of anything."""
-    made = load({"test.yaml": f"name: t\nversion: '1'\nvariables: {{x: {text}}}\nprinciples: [{{id: a, title: t, severity: low, rule: r}}]"}, "test.yaml")
+    rule = "principles: [{id: a, title: t, severity: low, rule: r}]"
+    made = load({"test.yaml": f"name: t\nversion: '1'\nvariables: {{x: {text}}}\n{rule}"}, "test.yaml")
     assert made.variables["x"] == value
     assert type(made.variables["x"]) is type(value)
 
@@ -301,7 +350,10 @@ def test_what_is_no_text(text, value):
 def test_a_version_wants_quotes(text):
     """A version that YAML reads as a number is refused, with the very text that the author has to write."""
     with pytest.raises(ConstitutionError) as caught:
-        load({"test.yaml": f"name: test\nversion: {text}\nprinciples: [{{id: a, title: t, severity: low, rule: r}}]\n"}, "test.yaml")
+        load(
+            {"test.yaml": f"name: test\nversion: {text}\nprinciples: [{{id: a, title: t, severity: low, rule: r}}]\n"},
+            "test.yaml",
+        )
     (problem,) = caught.value.problems
     assert (problem.line, problem.column) == (2, 10)
     assert f'Put it in quotes: "{text}".' in problem.advice
@@ -345,7 +397,12 @@ def test_the_digest_changes_with_the_constitution(top):
     """Changing what stands beside the principles changes the digest too."""
     rule = principle("a-one", rule="{{ company }} is no bank.")
     given = {"variables": {"company": "Acme"}}
-    with folder({"a.yaml": {"name": "t", "version": "1", "principles": [rule], **given}, "b.yaml": {"name": "t", "version": "1", "principles": [rule], **given, **top}}) as path:
+    with folder(
+        {
+            "a.yaml": {"name": "t", "version": "1", "principles": [rule], **given},
+            "b.yaml": {"name": "t", "version": "1", "principles": [rule], **given, **top},
+        }
+    ) as path:
         assert Constitution.load(path / "a.yaml").digest != Constitution.load(path / "b.yaml").digest
 
 
@@ -357,7 +414,9 @@ def test_the_digest_does_not_change_with_the_layout(data):
 
     data = principle("a-rule", **data)
     text = yaml.safe_dump({"name": "test", "version": "1", "principles": [data]}, allow_unicode=True, sort_keys=False)
-    swapped = yaml.safe_dump({"principles": [dict(reversed(data.items()))], "version": "1", "name": "test"}, allow_unicode=True, width=20)
+    swapped = yaml.safe_dump(
+        {"principles": [dict(reversed(data.items()))], "version": "1", "name": "test"}, allow_unicode=True, width=20
+    )
     first = constitution(data).digest
     for layout in (text, swapped, f"# a comment\n---\n{text}...\n", "\ufeff" + text, text.replace("\n", "\r\n")):
         assert load({"test.yaml": layout}, "test.yaml").digest == first
@@ -381,7 +440,10 @@ def test_ways_to_say_the_same_have_one_digest():
     """A plain string and its English form, a word and a list of it, a default said and unsaid are one content."""
     short = {"rule": "r", "checks": [{"pattern": "safe"}], "jurisdictions": "JP", "effective": "2026-11-23"}
     long = {
-        **{"rule": {"en": "r"}, "jurisdictions": ["JP"], "effective": "2026-11-23", "on_undecided": "block"},
+        "rule": {"en": "r"},
+        "jurisdictions": ["JP"],
+        "effective": "2026-11-23",
+        "on_undecided": "block",
         "checks": [{"pattern": ["safe"], "unless": {"quoted": False}, "decides": False}],
     }
     assert digest(short) == digest(long)

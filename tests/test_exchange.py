@@ -34,7 +34,12 @@ def test_another_reply_to_the_same(prompt, reply, other):
 def test_ways_to_give_messages():
     """A string, a message, a dictionary and a list of these say the same."""
     said = (Message("user", "Safe?"),)
-    for messages in ("Safe?", Message("user", "Safe?"), {"role": "user", "content": "Safe?"}, [Message("user", "Safe?")]):
+    for messages in (
+        "Safe?",
+        Message("user", "Safe?"),
+        {"role": "user", "content": "Safe?"},
+        [Message("user", "Safe?")],
+    ):
         assert Exchange(messages).messages == said
     assert Exchange().messages == Exchange([]).messages == ()
 
@@ -51,7 +56,10 @@ def test_ways_to_give_messages():
         ([{"type": "tool_result", "content": [{"type": "text", "text": "5%"}]}], "5%"),
         ([{"type": "tool_result", "content": "5%"}], "5%"),
         ([TextBlock(type="text", text="A.", citations=None)], "A."),
-        ([ToolUseBlock(type="tool_use", id="t", name="price", input={"fund": "X"}, caller={"type": "direct"})], "[price({'fund': 'X'})]"),
+        (
+            [ToolUseBlock(type="tool_use", id="t", name="price", input={"fund": "X"}, caller={"type": "direct"})],
+            "[price({'fund': 'X'})]",
+        ),
     ],
 )
 def test_content_of_every_shape(content, text):
@@ -63,7 +71,16 @@ def test_roles():
     """Each provider's roles become four; an unknown one is a tool's."""
     roles = ["system", "developer", "user", "assistant", "model", "tool", "function", None]
     exchange = Exchange([{"role": role, "content": "x"} for role in roles])
-    assert [m.role for m in exchange.messages] == ["system", "system", "user", "assistant", "assistant", "tool", "tool", "tool"]
+    assert [m.role for m in exchange.messages] == [
+        "system",
+        "system",
+        "user",
+        "assistant",
+        "assistant",
+        "tool",
+        "tool",
+        "tool",
+    ]
 
 
 def test_tool_calls_are_seen():
@@ -90,10 +107,12 @@ def test_ways_to_give_context():
     assert Exchange("", "", None).context == ()
 
 
-@pytest.mark.parametrize("messages", [42, [42], [["user", "Hi."]], [{"role": "user", "content": 42}], [{"role": "user", "content": b"Hi."}]])
+@pytest.mark.parametrize(
+    "messages", [42, [42], [["user", "Hi."]], [{"role": "user", "content": 42}], [{"role": "user", "content": b"Hi."}]]
+)
 def test_what_is_no_message(messages):
     """Anything else is a TypeError that says how messages are given, never a guess."""
-    with pytest.raises(TypeError, match="not (int|list|bytes)"):
+    with pytest.raises(TypeError, match=r"not (int|list|bytes)"):
         Exchange(messages)
 
 
@@ -117,7 +136,10 @@ def test_what_is_no_reply(reply):
 )
 def test_the_language_is_the_users(prompt, reply, language):
     """The language is that of the last user message, told by kana; without one, that of the reply."""
-    assert Exchange([{"role": "assistant", "content": "ひ"}, Message("user", prompt)] if prompt else (), reply).language == language
+    assert (
+        Exchange([{"role": "assistant", "content": "ひ"}, Message("user", prompt)] if prompt else (), reply).language
+        == language
+    )
 
 
 def test_the_prompt_is_the_last_user_message():

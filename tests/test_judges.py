@@ -51,8 +51,12 @@ def judged(*answers, exchange=SAFE, principles=RULES.principles):
 def test_what_is_no_verdict():
     """A verdict has a known decision, a confidence in per cent, and fails only undecided."""
     assert Verdict("a", "violates", "x", sentences=[2]) == Verdict("a", Decision.VIOLATES, "x", sentences=(2,))
-    for fields in ({"decision": "perhaps"}, {"decision": "violates", "confidence": 101}, {"decision": "complies", "failed": True}):
-        with pytest.raises(ValueError, match="perhaps|confidence runs|a failed check"):
+    for fields in (
+        {"decision": "perhaps"},
+        {"decision": "violates", "confidence": 101},
+        {"decision": "complies", "failed": True},
+    ):
+        with pytest.raises(ValueError, match=r"perhaps|confidence runs|a failed check"):
             Verdict(**{"principle": "a", "judge": "x", **fields})
 
 
@@ -75,7 +79,10 @@ def test_a_signal_and_a_decision():
 
 def test_a_violation_names_what_it_saw():
     """A violation cites each sentence once, in order, quotes the match, and is sure."""
-    verdict = rules("Risk-free. Calm. Risk-free and safe, risk-free.", principle("a-one", checks=[{"pattern": ["risk-free", "safe"]}]))["a-one"]
+    verdict = rules(
+        "Risk-free. Calm. Risk-free and safe, risk-free.",
+        principle("a-one", checks=[{"pattern": ["risk-free", "safe"]}]),
+    )["a-one"]
     assert (verdict.sentences, verdict.confidence, verdict.judge) == ((1, 3), 100, "rules")
     assert "“risk-free”" in verdict.critique
     assert "“safe”" in verdict.critique
@@ -122,12 +129,16 @@ def test_personal_data():
 
 
 def test_grounded_figures():
-    """A figure must stand in the conversation, its context or the constitution's facts; without context nothing is said."""
+    """A figure must stand in the conversation, its context or the constitution's facts; without context, silence."""
     one = principle("a-one", checks=[{"grounded": ["percentages"]}])
     made = constitution(one, facts=["The fee is 0.2%."])
 
     def hit(reply, context):
-        return drive(RuleJudge().with_checks(made.principles, made.checks).judge(Exchange("Up 9%?", reply, context), made.principles))
+        return drive(
+            RuleJudge()
+            .with_checks(made.principles, made.checks)
+            .judge(Exchange("Up 9%?", reply, context), made.principles)
+        )
 
     assert [v.sentences for v in hit("It rose 5%. It fell 7%.", ["Up 5 percent."])] == [(2,)]
     assert hit("It rose 5%, not 9%, and costs 0.2%.", ["Up 5 percent."]) == []
@@ -137,8 +148,10 @@ def test_grounded_figures():
 @given(hostile_text, st.booleans())
 def test_rules_judge_any_text(reply, breaks):
     """On any text, lone surrogates included, the rules find what is there and decide what they cover."""
-    checks = [{"pattern": "zzrisk", "unless": {"before": ["zznever"], "quoted": True, "sentence": ["zzask"]}, "decides": True}]
-    found = rules(reply + ("\n\nzzrisk zzfree" if breaks else ""), principle("a-one", checks=checks))
+    checks = [
+        {"pattern": "zzrisk", "unless": {"before": ["zznever"], "quoted": True, "sentence": ["zzask"]}, "decides": True}
+    ]
+    found = rules(f"{reply} zzrisk zzfree" if breaks else reply, principle("a-one", checks=checks))
     assert found["a-one"].decision == ("violates" if breaks else "complies")
 
 
@@ -159,7 +172,11 @@ class Callable:
         return complaint(exchange, principle)
 
 
-@pytest.mark.parametrize("function", [complaint, acomplaint, Callable(), lambda e, p: acomplaint(e, p)], ids=["def", "async def", "object", "lambda"])
+@pytest.mark.parametrize(
+    "function",
+    [complaint, acomplaint, Callable(), lambda *given: acomplaint(*given)],
+    ids=["def", "async def", "object", "lambda"],
+)
 async def test_functions_sync_and_async(function):
     """A function judges the principles it covers and no others, sync or async, from either driver."""
     judge = FunctionJudge(function, covers={"b-two"}, name="mine")
@@ -249,7 +266,10 @@ def test_an_empty_panel():
 
 def test_a_panel_is_its_judges():
     """A panel covers what one of its judges covers, and has all their verdicts; any violation counts."""
-    one, two = FunctionJudge(complaint, covers={"b-two"}), FunctionJudge(lambda e, p: Verdict(p.id, "complies", "x"), covers={"b-two", "c-three"})
+    one, two = (
+        FunctionJudge(complaint, covers={"b-two"}),
+        FunctionJudge(lambda e, p: Verdict(p.id, "complies", "x"), covers={"b-two", "c-three"}),
+    )
     panel = Panel([one, two])
     assert [panel.covers(p) for p in RULES.principles] == [False, True, True]
     decided = [(v.principle, v.decision) for v in run(panel.judge(SAFE, RULES.principles))]
@@ -285,7 +305,9 @@ BROKEN = {
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_broken_judge_hides_no_other(kind):
     """A judge that breaks leaves its principles undecided, quotes no text, and the others judge on."""
-    verdicts = run(Panel([Custom(BROKEN[kind]), FunctionJudge(complaint, covers={"b-two"})]).judge(SAFE, RULES.principles))
+    verdicts = run(
+        Panel([Custom(BROKEN[kind]), FunctionJudge(complaint, covers={"b-two"})]).judge(SAFE, RULES.principles)
+    )
     custom = [v for v in verdicts if v.judge == "custom"]
     assert [(v.principle, v.decision, v.failed) for v in custom] == [(name, "undecided", True) for name in IDS]
     assert not any("fall" in v.reason for v in custom)
@@ -340,7 +362,10 @@ def test_instructions_follow_the_principles():
     assert first != second
     assert judge.judge(SAFE, RULES.principles).send(None)[0].request.system == first
     assert judge.prompt_digest(both.principles) != judge.prompt_digest(RULES.principles)
-    assert "断定しない。" in ModelJudge(ScriptedModel(), language="ja").judge(SAFE, both.principles).send(None)[0].request.system
+    assert (
+        "断定しない。"
+        in ModelJudge(ScriptedModel(), language="ja").judge(SAFE, both.principles).send(None)[0].request.system
+    )
 
 
 def shown(exchange):
@@ -355,7 +380,7 @@ def test_each_request_has_its_own_token():
     tokens = set()
     for _ in range(50):
         first, *_, last = shown(SAFE).splitlines()
-        assert (token := re.fullmatch(r"<exchange (\w{12})>", first)[1])
+        token = re.fullmatch(r"<exchange (\w{12})>", first)[1]
         assert last == f"</exchange {token}>"
         tokens.add(token)
     assert len(tokens) == 50
@@ -363,9 +388,12 @@ def test_each_request_has_its_own_token():
 
 def test_sentences_are_numbered():
     """The reply is shown as numbered sentences, after the conversation and its context."""
-    exchange = Exchange([Message("system", "Be nice."), Message("user", "Safe?\n1: yes")], "It fell.\n\n- It rose.\n2: x", ["Doc."])
-    body = "\n".join(shown(exchange).splitlines()[1:-1])
-    assert body == "system:\n  Be nice.\nuser:\n  Safe?\n  1: yes\ncontext 1:\n  Doc.\nreply to judge:\n1: It fell.\n2: - It rose.\n  2: x"
+    exchange = Exchange(
+        [Message("system", "Be nice."), Message("user", "Safe?\n1: yes")], "It fell.\n\n- It rose\n2: x", ["Doc."]
+    )
+    conversation = ["system:", "  Be nice.", "user:", "  Safe?", "  1: yes", "context 1:", "  Doc."]
+    reply = ["reply to judge:", "1: It fell.", "2: - It rose", "  2: x"]
+    assert shown(exchange).splitlines()[1:-1] == [*conversation, *reply]
 
 
 @given(hostile_text, hostile_text, hostile_text)
@@ -383,17 +411,31 @@ def test_numbers_cannot_be_forged(prompt, reply, context):
 
 def test_findings_become_verdicts():
     """A finding's decision, sentences, confidence and critique become its principle's verdict."""
-    found, _ = judged(said(findings(finding("b-two", sentences=[3, 1, 3], confidence=70, critique="Too sure."), finding("c-three", decision="undecided"))))
+    found, _ = judged(
+        said(
+            findings(
+                finding("b-two", sentences=[3, 1, 3], confidence=70, critique="Too sure."),
+                finding("c-three", decision="undecided"),
+            )
+        )
+    )
     two = found["b-two"]
     assert (two.decision, two.sentences, two.confidence, two.critique) == ("violates", (1, 3), 70, "Too sure.")
-    assert (found["a-one"].decision, found["c-three"].decision, found["c-three"].failed) == ("complies", "undecided", False)
+    assert (found["a-one"].decision, found["c-three"].decision, found["c-three"].failed) == (
+        "complies",
+        "undecided",
+        False,
+    )
     assert found["c-three"].reason
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_two_findings_on_one_principle(order):
     """Two findings on a principle are one: the graver decision, all sentences, both critiques."""
-    both = [finding("a-one", sentences=[1], confidence=60, critique="A."), finding("a-one", decision="undecided", sentences=[3], confidence=90, critique="B.")]
+    both = [
+        finding("a-one", sentences=[1], confidence=60, critique="A."),
+        finding("a-one", decision="undecided", sentences=[3], confidence=90, critique="B."),
+    ]
     one = judged(said(findings(*both[::order])))[0]["a-one"]
     assert (one.decision, one.sentences) == ("violates", (1, 3))
     assert "A." in one.critique
@@ -437,13 +479,20 @@ def test_what_cannot_be_read_is_asked_again(kind):
 
 @pytest.mark.parametrize("kind", UNREADABLE)
 def test_what_is_unreadable_twice_decides_nothing(kind):
-    """After the second unusable answer every principle is undecided, with the reason, and nobody is asked again."""
+    """After a second unusable answer every principle is undecided, with the reason, and nobody is asked again."""
     found, asked = judged(said(UNREADABLE[kind]), said(UNREADABLE[kind]))
     assert len(asked) == 2
     assert all((v.decision, v.failed) == ("undecided", False) and v.reason for v in found.values())
 
 
-@pytest.mark.parametrize("reply", [ModelReply("", stop="refusal"), ModelReply(json.dumps(clean()), stop="length"), ModelReply(json.dumps(clean()), stop="refusal")])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        ModelReply("", stop="refusal"),
+        ModelReply(json.dumps(clean()), stop="length"),
+        ModelReply(json.dumps(clean()), stop="refusal"),
+    ],
+)
 def test_refusals_and_cut_offs(reply):
     """A refused or cut off answer is none, even where it reads as a clean one."""
     assert all(v.decision == "undecided" for v in judged(reply, reply)[0].values())
@@ -477,16 +526,36 @@ def test_an_empty_reply_has_no_sentence():
 
 
 def json_like():
-    scalars = st.one_of(st.none(), st.booleans(), st.integers(-2, 5), st.floats(), any_text, st.sampled_from([*IDS, "violates", "undecided"]))
+    scalars = st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-2, 5),
+        st.floats(),
+        any_text,
+        st.sampled_from([*IDS, "violates", "undecided"]),
+    )
     keys = st.sampled_from(["findings", "principle", "decision", "sentences", "confidence", "critique", "x"])
-    return st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5), max_leaves=12)
+    return st.recursive(
+        scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5), max_leaves=12
+    )
 
 
 near_finding = st.fixed_dictionaries(
-    {"principle": st.sampled_from([*IDS, "zzz", 1]), "decision": st.sampled_from(["violates", "undecided", "complies", None])},
-    optional={"sentences": st.lists(st.integers(-1, 4), max_size=3), "confidence": st.one_of(st.none(), st.integers(-1, 101), st.floats()), "critique": st.one_of(any_text, json_like())},
+    {
+        "principle": st.sampled_from([*IDS, "zzz", 1]),
+        "decision": st.sampled_from(["violates", "undecided", "complies", None]),
+    },
+    optional={
+        "sentences": st.lists(st.integers(-1, 4), max_size=3),
+        "confidence": st.one_of(st.none(), st.integers(-1, 101), st.floats()),
+        "critique": st.one_of(any_text, json_like()),
+    },
 )
-answers = st.one_of(any_text, json_like().map(json.dumps), st.lists(near_finding, max_size=4).map(lambda found: json.dumps({"findings": found})))
+answers = st.one_of(
+    any_text,
+    json_like().map(json.dumps),
+    st.lists(near_finding, max_size=4).map(lambda found: json.dumps({"findings": found})),
+)
 
 
 @given(answers, answers)

@@ -42,7 +42,10 @@ IN_A_PRINCIPLE = {
         RULE.replace("Promise nothing.", "{en: a, ja: b, en: c}"),
         rf"{FILE}:4:22: duplicate key 'en'; it already stands in line 4\. Keep one of them\.",
     ),
-    "unknown key, near": (RULE + "on_violaton: block\n", rf"{FILE}:5:1: unknown key 'on_violaton'\. Did you mean 'on_violation'\?"),
+    "unknown key, near": (
+        RULE + "on_violaton: block\n",
+        rf"{FILE}:5:1: unknown key 'on_violaton'\. Did you mean 'on_violation'\?",
+    ),
     "unknown key, far": (RULE + "zzz: block\n", rf"{FILE}:5:1: unknown key 'zzz'\. There is: .*severity.*"),
     "unknown key in a check": (
         RULE + "checks:\n- pattern: safe\n  unles: {}\n",
@@ -64,7 +67,10 @@ IN_A_PRINCIPLE = {
         RULE + "examples:\n- {violates: x, promt: y}\n",
         rf"{FILE}:6:17: unknown key 'promt'\. Did you mean 'prompt'\?",
     ),
-    "missing key": (RULE.replace("severity: high\n", ""), rf"{FILE}:1:1: the key 'severity' is missing\. Write `severity:` .*critical.*"),
+    "missing key": (
+        RULE.replace("severity: high\n", ""),
+        rf"{FILE}:1:1: the key 'severity' is missing\. Write `severity:` .*critical.*",
+    ),
     "unknown severity": (
         RULE.replace("high", "hihg"),
         rf"{FILE}:3:11: 'hihg' is not one of critical, high, medium, low\. Did you mean 'high'\?",
@@ -73,7 +79,10 @@ IN_A_PRINCIPLE = {
         RULE + "checks:\n- pattern: ['safe', '(?!un)safe']\n",
         rf"{FILE}:6:21: the pattern uses a lookaround .* under `unless:`\.",
     ),
-    "empty pattern": (RULE + "checks:\n- pattern: 'a*'\n", rf"{FILE}:6:12: the pattern matches the empty string.*mandatory\."),
+    "empty pattern": (
+        RULE + "checks:\n- pattern: 'a*'\n",
+        rf"{FILE}:6:12: the pattern matches the empty string.*mandatory\.",
+    ),
     "bad pattern in unless": (
         RULE + "checks:\n- pattern: a\n  unless: {sentence: ['(']}\n",
         rf"{FILE}:7:23: the pattern is not RE2: .*",
@@ -95,17 +104,38 @@ IN_A_PRINCIPLE = {
         RULE + "authority:\n- {cite: x, checked_on: 2026-13-45}\n",
         rf"{FILE}:6:25: this must be a date, not text\. Write it as 2026-11-23\.",
     ),
-    "a date as a number": (RULE + "effective: 20261123\n", rf"{FILE}:5:12: this must be a date, not a number\. Write it as 2026-11-23\."),
-    "text for a list": (RULE + "examples: none\n", rf"{FILE}:5:11: this must be a list, not text\. Begin each item with a hyphen\."),
-    "text for a mapping": (RULE + "only_if: licensed\n", rf"{FILE}:5:10: this must be a mapping, not text\. Write `key: value` lines\."),
+    "a date as a number": (
+        RULE + "effective: 20261123\n",
+        rf"{FILE}:5:12: this must be a date, not a number\. Write it as 2026-11-23\.",
+    ),
+    "text for a list": (
+        RULE + "examples: none\n",
+        rf"{FILE}:5:11: this must be a list, not text\. Begin each item with a hyphen\.",
+    ),
+    "text for a mapping": (
+        RULE + "only_if: licensed\n",
+        rf"{FILE}:5:10: this must be a mapping, not text\. Write `key: value` lines\.",
+    ),
     "a list for text": (RULE + "owner: [me]\n", rf"{FILE}:5:8: this must be text, not a list\. Write text here\."),
-    "a number for text": (RULE + "owner: 42\n", rf'{FILE}:5:8: this must be text, not a number\. Put it in quotes: "42"\.'),
+    "a number for text": (
+        RULE + "owner: 42\n",
+        rf'{FILE}:5:8: this must be text, not a number\. Put it in quotes: "42"\.',
+    ),
     "nothing for text": (RULE.replace("No promises", ""), rf"{FILE}:2:7: this must be a mapping, not nothing\..*"),
     "threshold too high": (RULE + "threshold: 150\n", rf"{FILE}:5:12: this should be less than or equal to 100\."),
     "bad language": (RULE.replace("Promise nothing.", "{english: x}"), rf"{FILE}:4:8: 'english' is not of the form .*"),
-    "bad id": (RULE.replace("a-one", "A_One"), rf"{FILE}:1:5: 'A_One' is not of the form .* Use small letters, digits and hyphens\."),
-    "id and file name": (RULE.replace("a-one", "b-two"), rf"{FILE}:1:5: the id 'b-two' is not the file's name\. Write `id: a-one`, or rename the file\."),
-    "not a mapping": ("- just a list\n", rf"{FILE}:1:1: this must be a mapping, not a list\. Write `key: value` lines\."),
+    "bad id": (
+        RULE.replace("a-one", "A_One"),
+        rf"{FILE}:1:5: 'A_One' is not of the form .* Use small letters, digits and hyphens\.",
+    ),
+    "id and file name": (
+        RULE.replace("a-one", "b-two"),
+        rf"{FILE}:1:5: the id 'b-two' is not the file's name\. Write `id: a-one`, or rename the file\.",
+    ),
+    "not a mapping": (
+        "- just a list\n",
+        rf"{FILE}:1:1: this must be a mapping, not a list\. Write `key: value` lines\.",
+    ),
     "unknown only_if variable": (
         RULE + "only_if:\n  licenced: true\n",
         rf"{FILE}:6:3: no variable 'licenced'\. Declare it: `variables: {{licenced: …}}`\.",
@@ -123,12 +153,21 @@ IN_A_PRINCIPLE = {
         rf"{FILE}:4:7: a template holds {{{{ variables }}}} and {{% if %}}, no loops, macros or includes\. .*",
     ),
     "broken template": (RULE.replace("Promise nothing.", "'{% if %}'"), rf"{FILE}:4:7: Expected an expression.*"),
-    "template out of the sandbox": (RULE.replace("Promise nothing.", '"{{ \'\'.__class__ }}"'), rf"{FILE}:4:7: .*__class__.*"),
-    "template that grows": (RULE.replace("Promise nothing.", '"{{ \'a\' * 10 ** 9 }}"'), rf"{FILE}:4:7: the operator .* is not allowed.*"),
-    "template nested too deep": (RULE.replace("Promise nothing.", f"'{{{{ {'(' * 5000}1{')' * 5000} }}}}'"), rf"{FILE}:4:7: .+"),
+    "template out of the sandbox": (
+        RULE.replace("Promise nothing.", "\"{{ ''.__class__ }}\""),
+        rf"{FILE}:4:7: .*__class__.*",
+    ),
+    "template that grows": (
+        RULE.replace("Promise nothing.", "\"{{ 'a' * 10 ** 9 }}\""),
+        rf"{FILE}:4:7: the operator .* is not allowed.*",
+    ),
+    "template nested too deep": (
+        RULE.replace("Promise nothing.", f"'{{{{ {'(' * 5000}1{')' * 5000} }}}}'"),
+        rf"{FILE}:4:7: .+",
+    ),
     "python object": (
         RULE + "owner: !!python/object/apply:os.system [echo]\n",
-        rf"{FILE}:5:8: the tag !!python/object/apply:os.system is not allowed: constitutions hold plain data\. Remove the tag\.(?s:.*)",
+        rf"{FILE}:5:8: the tag !!python/object/apply:os.system is not allowed: .* plain data\. Remove the tag\.",
     ),
     "other tag": (RULE + "owner: !env HOME\n", rf"{FILE}:5:8: the tag !env is not allowed.*"),
     "empty file": ("", rf"{FILE}:1:1: the file is empty\. See docs/constitutions\.md for its form\."),
@@ -136,16 +175,29 @@ IN_A_PRINCIPLE = {
     "not UTF-8": (RULE.encode() + b"owner: caf\xe9\n", rf"{FILE}: not UTF-8 \(byte \d+\)\. Save the file as UTF-8\."),
     "UTF-16": (RULE.encode("utf-16"), rf"{FILE}: not UTF-8 \(byte 0\)\. Save the file as UTF-8\."),
     "control character": (RULE + "owner: a\x07b\n", rf"{FILE}:5:9: not YAML: .*"),
-    "second document": (RULE + "---\nid: b\n", rf"{FILE}:5:1: a second document begins here\. Put it in a file of its own\."),
+    "second document": (
+        RULE + "---\nid: b\n",
+        rf"{FILE}:5:1: a second document begins here\. Put it in a file of its own\.",
+    ),
     "tab indentation": (RULE + "authority:\n\t- cite: x\n", rf"{FILE}:6:1: not YAML: .*cannot start any token.*\..*"),
-    "colon in text": (RULE + "owner: me: myself\n", rf"{FILE}:5:10: not YAML: mapping values are not allowed.*'single quotes'\."),
-    "open bracket": (RULE + "jurisdictions: [US, JP\n", rf"{FILE}:\d+:\d+: not YAML: .*brackets and quotes are closed\."),
+    "colon in text": (
+        RULE + "owner: me: myself\n",
+        rf"{FILE}:5:10: not YAML: mapping values are not allowed.*'single quotes'\.",
+    ),
+    "open bracket": (
+        RULE + "jurisdictions: [US, JP\n",
+        rf"{FILE}:\d+:\d+: not YAML: .*brackets and quotes are closed\.",
+    ),
     "100,000 brackets": ("[" * 100_000, rf"{FILE}:1:\d+: .+"),
     "nested too deep": ("owner: " + "[" * 40 + "]" * 40, rf"{FILE}:1:\d+: nested more than 30 deep\..*"),
-    "alias without an anchor": (RULE + "owner: *nobody\n", rf"{FILE}:5:8: the alias \*nobody has no anchor before it\. Write the value out\.(?s:.*)"),
+    "alias without an anchor": (
+        RULE + "owner: *nobody\n",
+        rf"{FILE}:5:8: the alias \*nobody has no anchor before it\. Write the value out\.",
+    ),
     "a list as a key": ("[a, b]: c\n", rf"{FILE}:1:1: a key is a word, not a list, a mapping or an alias\..*"),
     "alias bomb": (
-        "x0: &x0 [a, a, a, a, a, a, a, a, a, a]\n" + "".join(f"x{n + 1}: &x{n + 1} [{', '.join([f'*x{n}'] * 10)}]\n" for n in range(9)),
+        "x0: &x0 [a, a, a, a, a, a, a, a, a, a]\n"
+        + "".join(f"x{n + 1}: &x{n + 1} [{', '.join([f'*x{n}'] * 10)}]\n" for n in range(9)),
         rf"{FILE}:\d+:\d+: more than 100,000 values, aliases counted\. Write it without the aliases\.",
     ),
 }
@@ -174,14 +226,23 @@ IN_THE_MAIN_FILE = {
         LISTED + "disable:\n- a-onne\n",
         r"c\.yaml:9:3: no principle 'a-onne' to disable\. Did you mean 'a-one'\?",
     ),
-    "missing parent, near": (LISTED + "extends: ./nowhere\n", r"c\.yaml:8:10: './nowhere': no such constitution\..* \./.*"),
-    "extends itself": (LISTED + "extends: ./c.yaml\n", r"c\.yaml:8:10: extends itself: c\.yaml -> c\.yaml\. Remove one of the `extends`\."),
+    "missing parent, near": (
+        LISTED + "extends: ./nowhere\n",
+        r"c\.yaml:8:10: './nowhere': no such constitution\..* \./.*",
+    ),
+    "extends itself": (
+        LISTED + "extends: ./c.yaml\n",
+        r"c\.yaml:8:10: extends itself: c\.yaml -> c\.yaml\. Remove one of the `extends`\.",
+    ),
     "duplicate ids": (
         LISTED + "- id: a-one\n  title: t\n  severity: low\n  rule: r\n",
         r"c\.yaml:8:7: the id 'a-one' already stands in c\.yaml:4\. Give one of them another id\.",
     ),
     "no principles": (MAIN, r"c\.yaml:1:1: the constitution has no principles\. Put principles in .*"),
-    "unknown setting": (LISTED + "settings:\n  max_revision: 1\n", r"c\.yaml:9:3: unknown key 'max_revision'\. Did you mean 'max_revisions'\?"),
+    "unknown setting": (
+        LISTED + "settings:\n  max_revision: 1\n",
+        r"c\.yaml:9:3: unknown key 'max_revision'\. Did you mean 'max_revisions'\?",
+    ),
     "a loop that ends open": (
         LISTED + "settings: {exhausted: [append]}\n",
         r"c\.yaml:8:11: `exhausted` names each rung once and ends with `block`\.",
@@ -212,15 +273,23 @@ def test_a_mistake_in_the_main_file(kind):
 
 def test_a_circle():
     """Constitutions that extend each other are told where, and by which way."""
-    files = {"a/constitution.yaml": f"{MAIN}extends: ../b\n", "b/constitution.yaml": f"{MAIN}extends: [../c]\n", "c/constitution.yaml": f"{MAIN}extends: ../a\n"}
+    files = {
+        "a/constitution.yaml": f"{MAIN}extends: ../b\n",
+        "b/constitution.yaml": f"{MAIN}extends: [../c]\n",
+        "c/constitution.yaml": f"{MAIN}extends: ../a\n",
+    }
     (only,) = mistakes(files, "a")
-    assert re.fullmatch(r".*c/constitution\.yaml:3:10: extends itself: a -> b -> c -> a\. Remove one of the `extends`\.", only), only
+    assert re.fullmatch(
+        r".*c/constitution\.yaml:3:10: extends itself: a -> b -> c -> a\. Remove one of the `extends`\.", only
+    ), only
 
 
 def test_the_same_id_in_two_files():
     """An id that stands in two files is told, with the other place."""
     files = {"constitution.yaml": f"{MAIN}principles:\n- {{id: a-one, title: t, severity: low, rule: r}}\n", FILE: RULE}
-    assert mistakes(files) == [f"{FILE}:1:5: the id 'a-one' already stands in constitution.yaml:4. Give one of them another id."]
+    assert mistakes(files) == [
+        f"{FILE}:1:5: the id 'a-one' already stands in constitution.yaml:4. Give one of them another id."
+    ]
 
 
 def test_an_empty_folder():
@@ -235,7 +304,10 @@ def test_a_file_that_would_not_be_read():
     assert mistakes(files) == ["principles/b-two.yml: this file would not be read. Name it .yaml."]
 
 
-@pytest.mark.parametrize("name", ["fiance", "./nowhere", "nowhere/at/all.yaml", "", "x" * 5000, "a\0b", "\ud800", "~", "http://example.com/c.yaml"])
+@pytest.mark.parametrize(
+    "name",
+    ["fiance", "./nowhere", "nowhere/at/all.yaml", "", "x" * 5000, "a\0b", "\ud800", "~", "http://example.com/c.yaml"],
+)
 def test_no_such_constitution(name, tmp_path, monkeypatch):
     """Whatever is no constitution is a ConstitutionError, that says how a path is given."""
     monkeypatch.chdir(tmp_path)
@@ -258,7 +330,9 @@ def test_a_file_of_50_megabytes(tmp_path):
         file.truncate(50 << 20)
     tracemalloc.start()
     try:
-        with pytest.raises(ConstitutionError, match=r"big\.yaml: the file is larger than 1,000,000 bytes\. Put each principle"):
+        with pytest.raises(
+            ConstitutionError, match=r"big\.yaml: the file is larger than 1,000,000 bytes\. Put each principle"
+        ):
             Constitution.load(path)
         assert tracemalloc.get_traced_memory()[1] < 10 << 20
     finally:
@@ -302,18 +376,25 @@ def test_all_mistakes_of_all_files_at_once():
 
 def test_mistakes_of_form_and_of_meaning_at_once():
     """A dead reference, an unknown variable and an unknown key are told in one go, not one a run."""
-    main = LISTED + "  only_if: {nobody: true}\n  rulee: x\n- {id: a-one, title: t, severity: low, rule: '{{ who }}'}\ndisable: [b-two]\n"
+    main = LISTED + "  rulee: x\n"
+    main += "- {id: b-two, title: t, severity: low, rule: r, only_if: {nobody: true}}\n"
+    main += "- {id: c-three, title: t, severity: low, rule: '{{ who }}'}\n" * 2
+    main += "disable: [d-four]\n"
     told = "\n".join(mistakes({"c.yaml": main}, "c.yaml"))
     assert "unknown key 'rulee'" in told
     assert "already stands in" in told
-    assert "no principle 'b-two' to disable" in told
+    assert "no principle 'd-four' to disable" in told
     assert "no variable 'nobody'" in told
     assert "'who' is undefined" in told
 
 
 def test_mistakes_of_a_parent_are_told_too():
     """A parent's mistakes stand beside the child's own, each in its file."""
-    files = {"constitution.yaml": f"{MAIN}extends: ./parent.yaml\n", FILE: RULE + "zzz: 1\n", "parent.yaml": LISTED + "yyy: 1\n"}
+    files = {
+        "constitution.yaml": f"{MAIN}extends: ./parent.yaml\n",
+        FILE: RULE + "zzz: 1\n",
+        "parent.yaml": LISTED + "yyy: 1\n",
+    }
     assert [problem.partition(":")[0] for problem in mistakes(files)] == [FILE, "parent.yaml"]
 
 
@@ -346,8 +427,41 @@ SEEDS = [
         }
     ).encode(),
 ]
-SNIPPETS = [b"\t", b"- ", b": ", b"\n", b"&a ", b"*a", b"!!python/name:x ", b"{", b"]", b"'", b'"', b"|", b">", b"---\n", b"%YAML 9\n", b"\x00", b"\xff"]
-SNIPPETS += [b"{{ x }}", b"{% for %}", b"(?=", b"extends: .\n", b"<<: ", b"? ", b"~", b"1e999", b"[" * 50, b"0o9", b"\xe3\x81", b"\xef\xbb\xbf", b"#", b"true"]
+SNIPPETS = [
+    b"\t",
+    b"- ",
+    b": ",
+    b"\n",
+    b"&a ",
+    b"*a",
+    b"!!python/name:x ",
+    b"{",
+    b"]",
+    b"'",
+    b'"',
+    b"|",
+    b">",
+    b"---\n",
+    b"%YAML 9\n",
+    b"\x00",
+    b"\xff",
+]
+SNIPPETS += [
+    b"{{ x }}",
+    b"{% for %}",
+    b"(?=",
+    b"extends: .\n",
+    b"<<: ",
+    b"? ",
+    b"~",
+    b"1e999",
+    b"[" * 50,
+    b"0o9",
+    b"\xe3\x81",
+    b"\xef\xbb\xbf",
+    b"#",
+    b"true",
+]
 
 
 @st.composite
@@ -357,7 +471,9 @@ def mutated(draw):
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(raw)))
         end = min(len(raw), start + draw(st.integers(0, 12)))
-        new = draw(st.one_of(st.sampled_from(SNIPPETS), st.binary(max_size=4), st.just(raw[start:end] * 2), st.just(b"")))
+        new = draw(
+            st.one_of(st.sampled_from(SNIPPETS), st.binary(max_size=4), st.just(raw[start:end] * 2), st.just(b""))
+        )
         raw = raw[:start] + new + raw[end:]
     return raw
 
@@ -367,14 +483,12 @@ def test_no_bytes_raise_anything_else(raw):
     """Whatever a file holds, loading it gives a constitution or a ConstitutionError with places in that file."""
     with folder({"c.yaml": raw}) as path:
         try:
-            made = Constitution.load(path / "c.yaml")
+            made, told = Constitution.load(path / "c.yaml"), ()
         except ConstitutionError as error:
-            assert error.problems
-            lines = raw.count(b"\n") + raw.count(b"\r") + 2
-            for problem in error.problems:
-                assert problem.file.startswith(str(path))
-                assert 0 <= problem.line <= lines + raw.count(b"\xe2\x80") + raw.count(b"\xc2\x85")
-                assert problem.message
-        else:
-            assert made.principles
-            assert len(made.digest) == 64
+            made, told = None, error.problems
+        assert bool(told) != bool(made and made.principles and made.digest)
+        lines = sum(map(raw.count, (b"\n", b"\r", b"\xe2\x80", b"\xc2\x85"))) + 2
+        for problem in told:
+            assert problem.file.startswith(str(path))
+            assert 0 <= problem.line <= lines
+            assert problem.message

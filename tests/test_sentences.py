@@ -7,7 +7,13 @@ from support import hostile_text
 
 from guardrails.sentences import Edit, EditError, apply, body, split
 
-PLAIN = ("The fund fell by 5% in 2024. ", "It costs 0.2% a year. ", "価格は変動します。", "元本は保証されません。", "Why? ")
+PLAIN = (
+    "The fund fell by 5% in 2024. ",
+    "It costs 0.2% a year. ",
+    "価格は変動します。",
+    "元本は保証されません。",
+    "Why? ",
+)
 MIXED = "The fund rose 5% in 2024. この投資信託は年5%の利益が出ました。手数料は年0.2%です。"
 
 
@@ -56,7 +62,10 @@ def test_a_boundary_does_not_depend_on_the_pieces(sentences):
     [
         ("", []),
         (" \n", [" \n"]),
-        ("Dr. Lee paid 3.5% to Acme Inc. on 1 May. It fell.", ["Dr. Lee paid 3.5% to Acme Inc. on 1 May. ", "It fell."]),
+        (
+            "Dr. Lee paid 3.5% to Acme Inc. on 1 May. It fell.",
+            ["Dr. Lee paid 3.5% to Acme Inc. on 1 May. ", "It fell."],
+        ),
         ("価格は変動します。損失もあります！", ["価格は変動します。", "損失もあります！"]),
         ("「必ず儲かります。」と言った。違います。", ["「必ず儲かります。」と言った。", "違います。"]),
         ("- It is safe.\n- It is cheap.\n", ["- It is safe.\n", "- It is cheap.\n"]),
@@ -79,7 +88,9 @@ def test_a_megabyte_in_one_paragraph():
     assert split(MIXED * times) == split(MIXED) * times
 
 
-@pytest.mark.parametrize("unit", ["「あ。」と", "』。」で", "あ、", "a ", "word. ", "1. ", "> ", "- a\n", "a\n", "\n", " \n", "。", "\ud800"])
+@pytest.mark.parametrize(
+    "unit", ["「あ。」と", "』。」で", "あ、", "a ", "word. ", "1. ", "> ", "- a\n", "a\n", "\n", " \n", "。", "\ud800"]
+)
 def test_hostile_shapes_are_split_whole(unit):
     """Texts made to make a splitter slow are split, and lose nothing."""
     text = "a" + unit * (50_000 // len(unit))

@@ -29,7 +29,7 @@ _PAGE = 100  # records read at a time: few enough that a writer in the same proc
 class RunSummary:
     """One run in a list: what its record's body says, without any text.
 
-    `at_fault` are the principles that the last round found broken or could not decide, `labels` the
+    `at_fault` are the principles that some draft was found to break or that could not be decided, `labels` the
     names of the labels, `revisions` how many drafts followed the original. `elapsed` is in seconds.
     The rest is as in `Outcome`.
     """
@@ -205,8 +205,8 @@ def _listed(record: Record) -> RunSummary:
 
 def _summary(seq: int, fields: Fields) -> RunSummary:
     attempts = fields["attempts"]
-    last = attempts[-1]["verdicts"] if fields["verdicts"] is None else fields["verdicts"]
-    at_fault = dict.fromkeys(verdict["principle"] for verdict in last if verdict["decision"] != "complies")
+    every = [verdict for attempt in attempts for verdict in attempt["verdicts"]] + (fields["verdicts"] or [])
+    at_fault = dict.fromkeys(verdict["principle"] for verdict in every if verdict["decision"] != "complies")
     return RunSummary(
         run_id=fields["run"],
         seq=seq,

@@ -53,5 +53,7 @@ def main() -> None:
         if "--json" in sys.argv:
             print_json({"error": str(error)})
         else:
-            print(f"guardrails: {visible(str(error))}", file=sys.stderr)
+            # Several mistakes come as a line each, which editors and terminals open at the place it names.
+            text = visible(str(error))
+            print(text if "\n" in text else f"guardrails: {text}", file=sys.stderr)
         sys.exit(2)

@@ -12,7 +12,7 @@ from rich.text import Text
 from guardrails._guard import DEFAULT_AUDIT, open_trail
 from guardrails.audit import AuditTrail, StoredRun, Worker
 from guardrails.cli._data import outcome_data, print_json
-from guardrails.cli._print import COLOURS, console, diff, findings, headline, visible
+from guardrails.cli._print import COLOURS, console, diff, findings, headline, not_judged, visible
 from guardrails.errors import AuditError
 
 app = typer.Typer(help="Read an audit trail: what was said, what was changed, why, under which wording.")
@@ -134,7 +134,7 @@ def _tell(stored: StoredRun, url: str) -> None:
     out.print(f"\n{'released instead' if outcome.blocked else 'released'}", style="bold")
     out.print(f"  {visible(outcome.text)}")
     if outcome.unjudged:
-        out.print(f"not judged: {', '.join(outcome.unjudged)}", style="dim")
+        out.print(f"not judged: {not_judged(outcome)}", style="dim")
     workers = "; ".join(map(_worker, (*run.judges, *(w for w in run.revisers if w not in run.judges))))
     usage = outcome.usage
     cost = (

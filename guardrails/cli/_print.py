@@ -11,6 +11,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -77,16 +78,21 @@ def headline(outcome: Outcome) -> Text:
 
 
 def findings(attempt: Attempt) -> Iterator[Text]:
-    """What is wrong with a draft, one line a finding."""
+    """What is wrong with a draft, one line a finding; what is said of several principles alike, once."""
+    alike: dict[tuple[Any, ...], list[Verdict]] = {}
     for verdict in attempt.verdicts:
         if verdict.decision is not Decision.COMPLIES or verdict.critique:
-            yield _finding(verdict)
+            key = (verdict.decision, verdict.judge, verdict.critique, verdict.reason, verdict.sentences)
+            alike.setdefault(key, []).append(verdict)
+    for verdicts in alike.values():
+        yield _finding(verdicts)
 
 
-def _finding(verdict: Verdict) -> Text:
+def _finding(verdicts: Sequence[Verdict]) -> Text:
+    verdict = verdicts[0]
     where = f"sentence {', '.join(map(str, verdict.sentences))}" if verdict.sentences else "reply"
     line = Text(" " * _MARGIN).append(verdict.decision.value, style=_DECISIONS[verdict.decision])
-    line.append(f" {verdict.principle}", style="bold").append(f", {where}, by {verdict.judge}")
+    line.append(f" {', '.join(v.principle for v in verdicts)}", style="bold").append(f"; {where}, by {verdict.judge}")
     if verdict.confidence is not None and verdict.judge != "rules":
         line.append(f" ({verdict.confidence}%)")
     said = "; ".join(filter(None, (verdict.critique, verdict.reason)))
@@ -118,6 +124,8 @@ def _word_diff(before: str, after: str) -> tuple[Text, Text]:
     return left, right
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names as a sentence lists them."""
-    return ", ".join(names)
+def not_judged(outcome: Outcome) -> str:
+    """The principles that nobody decided in the end; a rule that was mended is silent and decides nothing."""
+    spoken = {verdict.principle for attempt in outcome.attempts for verdict in attempt.verdicts}
+    mended = [f"{name} (its rule has no further objection)" for name in outcome.unjudged if name in spoken]
+    return ", ".join([*mended, *(name for name in outcome.unjudged if name not in spoken)])

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import track
 
 from guardrails._guard import DEFAULT_AUDIT, Guard
 from guardrails.cli._data import outcome_data, print_json
-from guardrails.cli._print import console, diff, findings, headline, listed, visible
-from guardrails.errors import ConfigurationError, GuardrailsError, UnsupportedReply
+from guardrails.cli._print import console, diff, findings, headline, not_judged, visible
+from guardrails.errors import ConfigurationError
 from guardrails.exchange import Exchange
 from guardrails.outcome import Outcome, Status
 
@@ -100,27 +102,21 @@ def _row(row: Any) -> Exchange:
 
 
 def _many(exchanges: list[Exchange | str], guard: Guard, *, as_json: bool) -> int:
-    from rich.progress import track
-
-    out, outcomes, rejects = console(), [], []
-    shown = not as_json and sys.stderr.isatty()
-    from rich.console import Console
-
-    for exchange in track(exchanges, "Reviewing", console=Console(stderr=True), disable=not shown):
+    outcomes, rejects = [], []
+    errors = Console(stderr=True)
+    for exchange in track(exchanges, "Reviewing", console=errors, disable=as_json or not errors.is_terminal):
         if isinstance(exchange, str):
             rejects.append(exchange)
             continue
-        try:
-            outcomes.append(guard.review(exchange.messages, exchange.reply, context=exchange.context))
-        except UnsupportedReply as error:
-            rejects.append(str(error))
-        if not as_json and outcomes[-1].status is not Status.PASSED:
-            out.print(headline(outcomes[-1]).append(f"  run {outcomes[-1].run_id}", style="dim"))
-            for line in findings(outcomes[-1].attempts[0]):
-                out.print(line)
+        outcome = guard.review(exchange.messages, exchange.reply, context=exchange.context)
+        outcomes.append(outcome)
+        if not as_json and outcome.status is not Status.PASSED:
+            _tell(outcome, guard)
+            console().print()
     if as_json:
         print_json({"outcomes": [outcome_data(outcome) for outcome in outcomes], "rejects": rejects})
     else:
+        out = console()
         counts = {status: sum(o.status is status for o in outcomes) for status in Status}
         out.print(", ".join(f"{count} {status.value}" for status, count in counts.items()))
         for reject in rejects:
@@ -130,14 +126,13 @@ def _many(exchanges: list[Exchange | str], guard: Guard, *, as_json: bool) -> in
     return int(any(outcome.blocked for outcome in outcomes))
 
 
-def _print_one(outcome: Outcome, model: str | None, guard: Guard, *, as_json: bool) -> None:
-    if as_json:
-        print_json(outcome_data(outcome))
-        return
+def _tell(outcome: Outcome, guard: Guard) -> None:
     out = console()
     out.print(headline(outcome))
     out.print()
     final = outcome.attempts[-1].draft if outcome.attempts else outcome.original
+    if outcome.blocked and final != outcome.original:
+        out.print("the last draft, refused", style="dim")
     for line in diff(outcome.original, final):
         out.print(line)
     out.print()
@@ -149,11 +144,18 @@ def _print_one(outcome: Outcome, model: str | None, guard: Guard, *, as_json: bo
             out.print(line)
     if outcome.blocked:
         out.print(f"released instead: {visible(outcome.text)}")
-    if outcome.unjudged:
-        hint = "no model was given; add --model anthropic:claude-haiku-4-5" if model is None else "no judge covers them"
-        out.print(f"not judged ({hint}): {listed(outcome.unjudged)}", style="dim")
     trail = f" in {guard.audit.url}" if guard.audit else ""
     out.print(f"run {outcome.run_id}{trail}", style="dim")
 
 
-__all__ = ["GuardrailsError", "review"]
+def _print_one(outcome: Outcome, model: str | None, guard: Guard, *, as_json: bool) -> None:
+    if as_json:
+        print_json(outcome_data(outcome))
+        return
+    _tell(outcome, guard)
+    out = console()
+    if outcome.blocked and not outcome.verdicts:
+        out.print("Nothing was judged: no check of this constitution decides by itself, so nothing may be released.")
+    if outcome.unjudged:
+        hint = "no model was given; add --model anthropic:claude-haiku-4-5" if model is None else "no judge covers them"
+        out.print(f"not judged ({hint}): {not_judged(outcome)}", style="dim")

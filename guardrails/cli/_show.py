@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -56,16 +57,39 @@ def _print(principle: Principle, language: str, *, whole: bool) -> None:
     where = ", ".join(principle.jurisdictions) or "everywhere"
     out.print(f"{principle.on_violation} on violation; {where}; {_checks(principle)}", style="dim")
     out.print(f"  {visible(text_in(principle.title, language))}: {visible(text_in(principle.rule, language))}")
-    if not whole:
-        return
+    if whole:
+        _print_whole(principle, language)
+
+
+def _print_whole(principle: Principle, language: str) -> None:
+    out = console()
+    for name, value in _particulars(principle, language):
+        out.print(f"  {name}: {visible(value)}")
     for authority in principle.authority:
         checked = f", {authority.checked_on}" if authority.checked_on else ""
         out.print(f"  {visible(authority.cite)} ({authority.verified}{checked})", style="dim")
+    for check in principle.checks:
+        out.print("  check", style="bold")
+        for name, value in check.model_dump(mode="json", exclude_defaults=True).items():
+            out.print(f"    {name}: {visible(json.dumps(value, ensure_ascii=False))}")
     for example in principle.examples:
         side, colour = ("violates", "red") if example.violates else ("complies", "green")
         note = f"  ({example.note})" if example.note else ""
         out.print(f"  {side} ", style=colour, end="")
         out.print(visible(example.reply) + note)
+        if example.revised:
+            out.print(f"    revised {visible(example.revised)}", style="dim")
+
+
+def _particulars(principle: Principle, language: str) -> Iterator[tuple[str, str]]:
+    if principle.revision:
+        yield "how to mend it", text_in(principle.revision, language)
+    if principle.only_if:
+        yield "only if", ", ".join(f"{name} is {value}" for name, value in principle.only_if.items())
+    yield "scope", principle.scope
+    yield "findings count from a confidence of", str(principle.threshold)
+    if principle.preserve:
+        yield "a revision may not drop", ", ".join(principle.preserve)
 
 
 def _checks(principle: Principle) -> str:

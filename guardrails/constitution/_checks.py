@@ -5,6 +5,7 @@ Called by the rule judge, which makes verdicts of what is found, and by the rule
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,8 @@ from guardrails.constitution._schema import Unless as UnlessText
 from guardrails.exchange import Exchange
 from guardrails.sentences import split
 
+# Every kind of personal data that is looked for holds a digit or an @: most sentences hold neither.
+_MAY_BE_PERSONAL = re.compile(r"[\d@＠]")
 Check: TypeAlias = PatternCheck | RequireCheck | GroundedCheck | PersonalDataCheck
 
 
@@ -49,11 +52,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the checks found, the principles that a silent check decided, and those whose check failed."""
+    """What the checks found, and the principles that a silent check decided."""
 
     hits: tuple[Hit, ...]
     complied: frozenset[str]
-    failed: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,10 @@ class CheckSet:
 
     def run(self, exchange: Exchange) -> Findings:
         """Run every check over the exchange."""
-        failed: set[str] = set()
         hits: list[Hit] = []
         triggered: dict[int, tuple[RequireCheck, str]] = {}
         for number, sentence in enumerate(exchange.sentences, 1):
-            for hit in _pattern_hits(self._reply_set, self._reply_uses, number, sentence, failed):
+            for hit in _pattern_hits(self._reply_set, self._reply_uses, number, sentence):
                 if isinstance(hit.check, RequireCheck):
                     triggered[id(hit.check)] = (hit.check, hit.principle)
                 else:
@@ -105,17 +106,21 @@ class CheckSet:
             hits.extend(self._personal(number, sentence))
         if self._prompt_uses:
             for sentence in split(exchange.prompt):
-                for hit in _pattern_hits(self._prompt_set, self._prompt_uses, 0, sentence, failed):
+                for hit in _pattern_hits(self._prompt_set, self._prompt_uses, 0, sentence):
                     if isinstance(hit.check, RequireCheck):
                         triggered[id(hit.check)] = (hit.check, hit.principle)
         hits.extend(self._disclosures(exchange, triggered))
         hits.extend(self._ungrounded(exchange))
         hit_ids = {hit.principle for hit in hits}
-        deciding = {name for name, check in self._checks if check.decides}
-        return Findings(tuple(hits), frozenset(deciding - hit_ids - failed), frozenset(failed))
+        deciding = {
+            name
+            for name, check in self._checks
+            if check.decides and (exchange.context or not isinstance(check, GroundedCheck))
+        }
+        return Findings(tuple(hits), frozenset(deciding - hit_ids))
 
     def _personal(self, number: int, sentence: str) -> Iterator[Hit]:
-        if not self._personal_kinds:
+        if not self._personal_kinds or not _MAY_BE_PERSONAL.search(sentence):
             return
         found = personal_data.find(sentence, self._personal_kinds)
         for name, check in self._checks if found else ():
@@ -164,15 +169,9 @@ def _unless(unless: UnlessText) -> patterns.Unless:
     return patterns.Unless(frozenset(word.lower() for word in unless.before), unless.sentence, unless.quoted)
 
 
-def _pattern_hits(
-    compiled: patterns.PatternSet, uses: Sequence[_Use], number: int, sentence: str, failed: set[str]
-) -> Iterator[Hit]:
+def _pattern_hits(compiled: patterns.PatternSet, uses: Sequence[_Use], number: int, sentence: str) -> Iterator[Hit]:
     shown = patterns.view(sentence)
-    indexes = compiled.match(shown.text)
-    if indexes is None:  # the set ran out of memory: nothing is known about this sentence
-        failed.update(use.principle for use in uses)
-        return
-    for index in indexes:
+    for index in compiled.match(shown.text):
         use = uses[index]
         for match in patterns.spans(use.pattern, shown.text, use.unless):
             start, end = shown.original(*match.span())

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -71,11 +72,12 @@ class Constitution:
             ConstitutionError: with all mistakes, each with file, line and column.
             ConfigurationError: an unknown jurisdiction or variable.
         """
-        return _compile(load(source), jurisdiction, variables or {})
+        found: list[Problem] = []
+        return _compile(load(source, found), jurisdiction, variables or {}, found)
 
     def select(self, *, jurisdiction: str | None = None, variables: Mapping[str, Scalar] | None = None) -> Constitution:
         """This constitution for one jurisdiction, or with other variables."""
-        return _compile(self._source, jurisdiction, variables or {})
+        return _compile(self._source, jurisdiction, variables or {}, [])
 
     @cached_property
     def content(self) -> bytes:
@@ -134,12 +136,13 @@ def _wording(check: Any) -> Iterator[Mapping[str, str]]:
             yield texts
 
 
-def _compile(source: Source, jurisdiction: str | None, overrides: Mapping[str, Scalar]) -> Constitution:
-    found: list[Problem] = []
-    lineage = list(_lineage(source))
+def _compile(
+    source: Source, jurisdiction: str | None, overrides: Mapping[str, Scalar], found: list[Problem]
+) -> Constitution:
+    lineage = list(_lineage(source, set()))
     declared = {key: value for s in lineage for key, value in s.file.variables.items()}
     unknown = sorted(set(overrides) - set(declared))
-    if unknown:
+    if unknown and not found:
         advice = did_you_mean(unknown[0], declared)
         raise ConfigurationError(f"{source.file.name} has no variable {unknown[0]!r}. {advice}")
     variables = {**declared, **overrides}
@@ -166,20 +169,28 @@ def _compile(source: Source, jurisdiction: str | None, overrides: Mapping[str, S
     )
 
 
-def _lineage(source: Source) -> Iterator[Source]:
-    """The sources a constitution is made of, parents first: what comes later overrides."""
+def _lineage(source: Source, seen: set[Path]) -> Iterator[Source]:
+    """The sources a constitution is made of, parents first: what comes later overrides.
+
+    Each stands there once: a shared grandparent does not undo what one of the parents changed.
+    """
+    path = Path(source.document.file).resolve()
+    if path in seen:
+        return
+    seen.add(path)
     for parent in source.parents:
-        yield from _lineage(parent)
+        yield from _lineage(parent, seen)
     yield source
 
 
 def _merged(lineage: Sequence[Source], found: list[Problem]) -> dict[str, Placed]:
     merged: dict[str, Placed] = {}
+    broken = frozenset[str]().union(*(source.broken for source in lineage))
     for source in lineage:
         for placed in source.principles:
             merged[placed.principle.id] = placed
         for index, name in enumerate(source.file.disable):
-            if merged.pop(name, None) is None:
+            if merged.pop(name, None) is None and name not in broken:
                 advice = did_you_mean(name, merged)
                 found.append(source.document.problem(("disable", index), f"no principle {name!r} to disable.", advice))
     return merged

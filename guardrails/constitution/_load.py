@@ -34,12 +34,16 @@ class Placed:
 
 @dataclass(frozen=True)
 class Source:
-    """One constitution as written: its main file, its principles, and the sources it extends."""
+    """One constitution as written: its main file, its principles, and the sources it extends.
+
+    `broken` are ids of principles with mistakes, so that a reference to one is not a further mistake.
+    """
 
     file: ConstitutionFile
     document: Document
     principles: tuple[Placed, ...]
     parents: tuple[Source, ...]
+    broken: frozenset[str] = frozenset()
 
 
 def shipped() -> dict[str, Path]:
@@ -53,18 +57,19 @@ def shipped() -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{_MAIN}"))}
 
 
-def load(source: str | os.PathLike[str]) -> Source:
+def load(source: str | os.PathLike[str], found: list[Problem]) -> Source:
     """Read a shipped name, a folder or a file, with everything it extends.
 
+    Mistakes are added to `found`; what they leave is returned, so that its own can be found as well.
+
     Raises:
-        ConstitutionError: with all the mistakes of all its files.
+        ConstitutionError: nothing is left.
     """
-    found: list[Problem] = []
     path = _find(source, None)
     if path is None:
         raise ConstitutionError([Problem(os.fspath(source), 0, 0, *_nowhere(os.fspath(source)))])
     loaded = _source(path, (), found)
-    if found or loaded is None:
+    if loaded is None:
         raise ConstitutionError(found)
     return loaded
 
@@ -77,26 +82,30 @@ def _find(source: str | os.PathLike[str], base: Path | None) -> Path | None:
     if isinstance(source, str) and source in shipped():
         return shipped()[source]
     path = Path(source) if base is None else base / source
-    if path.name == _MAIN and path.is_file():
-        path = path.parent
-    return path if path.exists() else None
+    try:
+        if path.name == _MAIN and path.is_file():
+            path = path.parent
+        return path if path.exists() else None
+    except (OSError, ValueError):  # a name that no file can have
+        return None
 
 
 def _source(path: Path, chain: tuple[Path, ...], found: list[Problem]) -> Source | None:
-    before = len(found)
     main, files = _files(path, found)
     if main is None:
         return None
     document = _read(main, found)
+    listed = document.data.pop("principles", None) if isinstance(document.data, dict) else None
     file = _validated(ConstitutionFile, document, document.data, (), found)
-    principles = list(_own(file, document)) if file else []
-    for principle_path in files:
-        principles.extend(_principle(principle_path, found))
-    parents = list(_parents(file, document, (*chain, path.resolve()), found)) if file else []
-    if file is None or len(found) > before:
+    if file is None:
         return None
+    read: list[Placed | str] = list(_listed(document, listed, found))
+    read.extend(_principle(principle_path, found) for principle_path in files)
+    principles = [placed for placed in read if isinstance(placed, Placed)]
+    broken = frozenset(name for name in read if isinstance(name, str))
     _no_twins(principles, found)
-    return Source(file, document, tuple(principles), tuple(parents))
+    parents = _parents(file, document, (*chain, path.resolve()), found)
+    return Source(file, document, tuple(principles), tuple(parents), broken)
 
 
 def _files(path: Path, found: list[Problem]) -> tuple[Path | None, list[Path]]:
@@ -137,29 +146,49 @@ def _read(path: Path, found: list[Problem]) -> Document:
 def _validated(
     model: type[_Loaded], document: Document, data: Any, base: tuple[str | int, ...], found: list[Problem]
 ) -> _Loaded | None:
+    """The data as a model; where unknown keys are all that is wrong, as if they were not there."""
     if data is None:
         return None
     try:
         return model.model_validate(data)
     except ValidationError as error:
         found.extend(sorted(problems(error, model, document, base), key=lambda p: (p.line, p.column)))
+        unknown = [one["loc"] for one in error.errors() if one["type"] == "extra_forbidden" and len(one["loc"]) == 1]
+    if not unknown:
+        return None
+    known = {key: value for key, value in data.items() if (key,) not in unknown}
+    try:
+        return model.model_validate(known)
+    except ValidationError:
         return None
 
 
-def _own(file: ConstitutionFile, document: Document) -> Iterator[Placed]:
-    for index, principle in enumerate(file.principles):
-        yield Placed(principle, document, ("principles", index))
+def _listed(document: Document, listed: Any, found: list[Problem]) -> Iterator[Placed | str]:
+    """The principles that stand in the main file; of those with mistakes, the id."""
+    if listed is not None and not isinstance(listed, list):
+        found.append(document.problem(("principles",), "this must be a list.", "Begin each principle with a hyphen."))
+        return
+    for index, data in enumerate(listed or ()):
+        base = ("principles", index)
+        principle = _validated(Principle, document, data, base, found)
+        if data is None:
+            found.append(document.problem(base, "a principle is empty.", "Write its keys, or remove the hyphen."))
+        yield Placed(principle, document, base) if principle else _id_of(data)
 
 
-def _principle(path: Path, found: list[Problem]) -> Iterator[Placed]:
+def _principle(path: Path, found: list[Problem]) -> Placed | str:
     document = _read(path, found)
     principle = _validated(Principle, document, document.data, (), found)
     if principle is None:
-        return
+        return path.stem
     if principle.id != path.stem:
         message = f"the id {principle.id!r} is not the file's name."
         found.append(document.problem(("id",), message, f"Write `id: {path.stem}`, or rename the file."))
-    yield Placed(principle, document)
+    return Placed(principle, document)
+
+
+def _id_of(data: Any) -> str:
+    return str(data.get("id")) if isinstance(data, dict) else ""
 
 
 def _parents(

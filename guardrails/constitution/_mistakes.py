@@ -52,6 +52,7 @@ _MAPPING = ("a mapping", "Write `key: value` lines.")
 _LIST = ("a list", "Begin each item with a hyphen.")
 _DATE = ("a date", "Write it as 2026-11-23.")
 _WANTED = {
+    "string_type": ("text", "Write text here."),
     "dict_type": _MAPPING,
     "model_type": _MAPPING,
     "model_attributes_type": _MAPPING,
@@ -67,7 +68,7 @@ _WANTED = {
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Advice naming the nearest known word, or what there is where none is near."""
     known = sorted(known)
-    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    near = get_close_matches(word, known, n=1, cutoff=0.7)
     if near:
         return f"Did you mean {near[0]!r}?"
     return f"There is: {', '.join(known[:30])}." if known else ""
@@ -75,8 +76,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def problems(error: ValidationError, model: type[BaseModel], document: Document, base: Path = ()) -> Iterator[Problem]:
     """The mistakes in one validation error, each at its place in the document."""
-    for found in error.errors(include_url=False):
+    every = error.errors(include_url=False)
+    for found in every:
         location = found["loc"]
+        if _follows(found, every):
+            continue
         path = (*base, *_without_tags(location))
         kind, name = found["type"], str(location[-1]) if location else ""
         if kind == "extra_forbidden":
@@ -85,7 +89,18 @@ def problems(error: ValidationError, model: type[BaseModel], document: Document,
         elif kind == "missing":
             yield document.problem(path[:-1], f"the key {name!r} is missing.", _WRITE.get(name, ""))
         else:
-            yield document.problem(path, *_message(found), key=name == "[key]")
+            message, advice = _message(found)
+            if kind == "string_type" and path in document.written:
+                advice = f'Put it in quotes: "{document.written[path]}".'
+            yield document.problem(path, message, advice, key=name == "[key]")
+
+
+def _follows(found: Mapping[str, Any], every: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a mistake is only what another one leads to: a list too short without its bad item, say."""
+    location = found["loc"]
+    if found["type"] == "too_short":
+        return any(other["loc"][: len(location)] == location and other is not found for other in every)
+    return found["type"] == "string_type" and any(other["loc"] == (*location, "[key]") for other in every)
 
 
 def _message(found: Mapping[str, Any]) -> tuple[str, str]:
@@ -97,16 +112,22 @@ def _message(found: Mapping[str, Any]) -> tuple[str, str]:
         allowed = [word.strip("'") for word in context["expected"].replace(" or ", ", ").split(", ")]
         near = get_close_matches(str(value), allowed, n=1)
         return f"{_shown(value)} is not one of {', '.join(allowed)}.", f"Did you mean {near[0]!r}?" if near else ""
-    if kind == "string_type":
-        quoted = f'Put it in quotes: "{value}".' if isinstance(value, bool | int | float) else "Write text here."
-        return f"this must be text, not {_kind_of(value)}.", quoted
     if kind == "string_pattern_mismatch":
-        return f"{_shown(value)} is not of the form {context['pattern']}.", "Use small letters, digits and hyphens."
+        return _malformed(found)
     if kind in _WANTED:
         wanted, advice = _WANTED[kind]
         return f"this must be {wanted}, not {_kind_of(value)}.", advice
     text = found["msg"].replace("Input should", "this should")
     return f"{text[:1].lower()}{text[1:]}.", ""
+
+
+def _malformed(found: Mapping[str, Any]) -> tuple[str, str]:
+    value = found.get("input")
+    if found["loc"][-1] != "[key]":
+        form = found["ctx"]["pattern"]
+        return f"{_shown(value)} is not of the form {form}.", "Use small letters, digits and hyphens."
+    comma = "A comma in {…} ends a text: put the text in 'single quotes'."
+    return f"{_shown(value)} is no language.", comma if " " in str(value) else "Write en, ja or another two letters."
 
 
 def _fields(model: type[BaseModel], location: Sequence[str | int]) -> Iterable[str]:

@@ -24,7 +24,6 @@ from guardrails import patterns
 
 MAX_TEXT = 20_000
 Severity = Literal["critical", "high", "medium", "low"]
-Scalar: TypeAlias = bool | int | float | str
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
 
@@ -37,10 +36,18 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError("a variable is text, a number, true or false")  # noqa: TRY004 - pydantic's way to say so
+    return value
+
+
 def _pattern(value: str) -> str:
     patterns.compiled(value)
     return value
 
+
+Scalar: TypeAlias = Annotated[bool | int | float | str, BeforeValidator(_scalar)]
 
 Localised = Annotated[
     dict[Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")], Words],

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jinja2.nodes import Node
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MAX_RENDERED = 20_000
@@ -34,22 +35,28 @@ def render(text: str, variables: Mapping[str, Any]) -> str:
     >>> render("{{ company }} is not a bank.", {"company": "Acme"})
     'Acme is not a bank.'
     """
-    from jinja2 import TemplateError, nodes
+    from jinja2 import TemplateError
 
     environment = _environment()
-    forbidden = (nodes.For, nodes.Macro, nodes.CallBlock, nodes.Include, nodes.Import, nodes.FromImport)
     try:
         parsed = environment.parse(text)
-        if any(parsed.find(kind) for kind in forbidden):
-            raise TemplateMistakeError("a template holds {{ variables }} and {% if %}, no loops, macros or includes.")
-        rendered = environment.from_string(parsed).render(variables)
+        allowed = not any(parsed.find(kind) for kind in _forbidden())
+        rendered = environment.from_string(parsed).render(variables) if allowed else ""
     except TemplateError as error:
         raise TemplateMistakeError(f"{str(error.message).rstrip('.')}.") from None
-    except (TypeError, ValueError, ArithmeticError) as error:
+    except (TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise TemplateMistakeError(f"the template fails ({type(error).__name__}).") from None
+    if not allowed:
+        raise TemplateMistakeError("a template holds {{ variables }} and {% if %}, no loops, macros or includes.")
     if len(rendered) > MAX_RENDERED:
         raise TemplateMistakeError(f"the rendered text has {len(rendered):,} characters; {MAX_RENDERED:,} at most.")
     return rendered
+
+
+def _forbidden() -> tuple[type[Node], ...]:
+    from jinja2 import nodes
+
+    return nodes.For, nodes.Macro, nodes.CallBlock, nodes.Include, nodes.Import, nodes.FromImport
 
 
 @cache

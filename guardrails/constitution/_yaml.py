@@ -35,12 +35,16 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 
 @dataclass
 class Document:
-    """One parsed file: its data, the place of every value and key, and the mistakes found."""
+    """One parsed file: its data, the place of every value and key, and the mistakes found.
+
+    `written` has, for scalars that are no text, how they were written.
+    """
 
     file: str
     data: Any = None
     values: dict[Path, Place] = field(default_factory=dict)
     keys: dict[Path, Place] = field(default_factory=dict)
+    written: dict[Path, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def problem(self, path: Path, message: str, advice: str = "", *, key: bool = False) -> Problem:
@@ -64,13 +68,19 @@ def parse(raw: bytes, file: str) -> Document:
     except UnicodeDecodeError as error:
         document.problems.append(Problem(file, 0, 0, f"not UTF-8 (byte {error.start}).", "Save the file as UTF-8."))
     except yaml.YAMLError as error:
-        document.problems.append(_syntax(error, file))
+        document.problems.append(_syntax(error, file, raw))
     except _TooMuchError:
         pass  # the reader has noted it
     return document
 
 
-def _syntax(error: yaml.YAMLError, file: str) -> Problem:
+def _syntax(error: yaml.YAMLError, file: str, raw: bytes) -> Problem:
+    if isinstance(error, yaml.reader.ReaderError):
+        before = raw.decode("utf-8-sig")[: error.position].split("\n")
+        character = f"U+{int(error.character):04X}"
+        return Problem(
+            file, len(before), len(before[-1]) + 1, f"not YAML: the control character {character}.", "Remove it."
+        )
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
     text = str(getattr(error, "problem", None) or error)
@@ -125,7 +135,7 @@ class _Reader:
             self._untagged(event, "seq", place)
             value = list(self._items(path))
         else:
-            value = self._scalar(event, place)
+            value = self._scalar(event, path, place)
         if event.anchor:
             self._anchors[event.anchor] = (value, self._count - before)
         return value
@@ -161,10 +171,13 @@ class _Reader:
         self._counted(size, place)
         return value
 
-    def _scalar(self, event: yaml.ScalarEvent, place: Place) -> Any:
+    def _scalar(self, event: yaml.ScalarEvent, path: Path, place: Place) -> Any:
         self._untagged(event, "str", place)
         text = str(event.value)
-        return _plain(text) if event.implicit[0] and event.tag is None else text
+        value = _plain(text) if event.implicit[0] and event.tag is None else text
+        if value is not text:
+            self._document.written[path] = text
+        return value
 
     def _untagged(self, event: Any, kind: str, place: Place) -> None:
         if event.tag not in {None, "!", f"tag:yaml.org,2002:{kind}"}:

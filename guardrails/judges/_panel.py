@@ -8,7 +8,7 @@ from guardrails.constitution import Principle
 from guardrails.errors import ConfigurationError
 from guardrails.exchange import Exchange
 from guardrails.judges._interface import Judge
-from guardrails.models import Step, together
+from guardrails.models import Step, checked, together
 from guardrails.verdict import Decision, Verdict
 
 
@@ -45,7 +45,7 @@ def _safely(judge: Judge, exchange: Exchange, principles: Sequence[Principle]) -
     Its failure is no verdict, and does not hide the judges that work.
     """
     try:
-        verdicts = list((yield from judge.judge(exchange, principles)))
+        verdicts = list((yield from checked(judge.judge(exchange, principles))))
         reason = _unusable(verdicts, principles, len(exchange.sentences))
     except Exception as error:  # noqa: BLE001 - somebody's judge may raise anything
         verdicts, reason = [], f"raised {type(error).__name__}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from guardrails.constitution import CheckSet, Findings, Hit, Principle
+from guardrails.constitution import CheckSet, Findings, GroundedCheck, Hit, Principle
 from guardrails.exchange import Exchange
 from guardrails.models import Step
 from guardrails.verdict import Decision, Verdict
+
+_MOST_SAID = 10
 
 
 class RuleJudge:
@@ -55,9 +57,6 @@ def _verdicts(findings: Findings, principles: Sequence[Principle]) -> list[Verdi
         name = principle.id
         if name in hits:
             verdicts.append(_violation(name, hits[name]))
-        elif name in findings.failed:
-            reason = "a pattern set ran out of memory"
-            verdicts.append(Verdict(name, Decision.UNDECIDED, RuleJudge.name, reason=reason, failed=True))
         elif name in findings.complied:
             verdicts.append(Verdict(name, Decision.COMPLIES, RuleJudge.name))
     return verdicts
@@ -65,8 +64,18 @@ def _verdicts(findings: Findings, principles: Sequence[Principle]) -> list[Verdi
 
 def _violation(name: str, hits: Sequence[Hit]) -> Verdict:
     sentences = tuple(sorted({hit.sentence for hit in hits if hit.sentence}))
-    critique = "; ".join(dict.fromkeys(map(_critique, hits)))
+    said = list(dict.fromkeys(map(_critique, _outermost(hits))))
+    critique = "; ".join([*said[:_MOST_SAID], *(["and more"] if len(said) > _MOST_SAID else [])])
     return Verdict(name, Decision.VIOLATES, RuleJudge.name, critique=critique, sentences=sentences, confidence=100)
+
+
+def _outermost(hits: Sequence[Hit]) -> Iterator[Hit]:
+    """The hits in order, without those that lie within another one: it says the same already."""
+    sentence, end = -1, 0
+    for hit in sorted(hits, key=lambda h: (h.sentence, h.start, -h.end)):
+        if hit.sentence != sentence or hit.end > end:
+            yield hit
+            sentence, end = hit.sentence, hit.end
 
 
 def _critique(hit: Hit) -> str:
@@ -75,12 +84,6 @@ def _critique(hit: Hit) -> str:
     if not hit.sentence:
         return "a required statement is missing"
     kind = hit.what.replace("_", " ")
-    return (
-        f"states {kind} that the conversation and its context do not hold"
-        if not hit.fix and _grounded(hit)
-        else f"shows personal data ({kind})"
-    )
-
-
-def _grounded(hit: Hit) -> bool:
-    return hasattr(hit.check, "grounded")
+    if isinstance(hit.check, GroundedCheck):
+        return f"states {kind} that the conversation and its context do not hold"
+    return f"shows personal data ({kind})"

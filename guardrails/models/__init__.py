@@ -16,7 +16,7 @@ from guardrails.models._callable import CallableModel
 from guardrails.models._interface import Model, ModelReply, ModelRequest
 from guardrails.models._loop import in_thread, is_async, run, submit
 from guardrails.models._present import instructions, present
-from guardrails.models._step import Ask, Call, CallResult, Failure, Request, Result, Step, together
+from guardrails.models._step import Ask, Call, CallResult, Failure, Request, Result, Step, checked, together
 
 if TYPE_CHECKING:
     from guardrails.models._anthropic import AnthropicModel
@@ -38,6 +38,7 @@ __all__ = [
     "Step",
     "UnreadableError",
     "answer",
+    "checked",
     "in_thread",
     "instructions",
     "is_async",

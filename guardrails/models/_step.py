@@ -59,6 +59,22 @@ Result: TypeAlias = ModelReply | CallResult | Failure
 Step: TypeAlias = Generator[Sequence[Request], Sequence[Result], T]
 
 
+def checked(step: Step[T]) -> Step[T]:
+    """The same step, made by somebody else: anything but lists of requests is a TypeError here, not later."""
+    if not isinstance(step, Generator):
+        raise TypeError(f"a step is a generator, not {type(step).__name__}")
+    results: Sequence[Result] | None = None
+    while True:
+        try:
+            requests = step.send(results)  # type: ignore[arg-type]
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        if not isinstance(requests, list | tuple) or not all(isinstance(r, Ask | Call) for r in requests):
+            raise TypeError("a step yields lists of Ask and Call")
+        results = yield requests
+
+
 def together(steps: Sequence[Step[T]]) -> Step[list[T]]:
     """Run several steps at once: each round yields what all of them need, as one batch.
 

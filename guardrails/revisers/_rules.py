@@ -70,10 +70,12 @@ def _mended(sentence: str, hits: Sequence[Hit]) -> str:
     start = len(sentence) - len(sentence.lstrip())
     text, position = "", start
     for hit in _apart(hits):
-        text += sentence[position : hit.start] + _replacement(hit, sentence)
+        replacement = _replacement(hit, sentence)
+        text += sentence[position : hit.start] + replacement
         position = hit.end
-    mended = text + sentence[position:]
-    return body(re.sub(r"[ \t]{2,}", " ", mended))
+        if not replacement and text.endswith(" ") and sentence[position : position + 1] == " ":
+            position += 1  # what is deleted leaves one space, not two
+    return body(text + sentence[position:])
 
 
 def _apart(hits: Sequence[Hit]) -> Iterator[Hit]:
@@ -92,7 +94,7 @@ def _replacement(hit: Hit, sentence: str) -> str:
         return ""
     matched = sentence[hit.start : hit.end]
     if fix.mask:
-        return personal_data.mask(matched) if hit.what else _MASK
+        return personal_data.masked(hit.what, matched) if hit.what else _MASK
     assert fix.replace is not None
     wording = text_in(fix.replace, language_of(sentence))
     return _GROUP.sub(lambda group: _group(hit, int(group[1])), wording)
