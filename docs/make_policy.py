@@ -94,8 +94,8 @@ draft with it is released only where its verdicts permit. The ladder always ends
 
 **No verdict at all** blocks, with the cause `undecided`: that nobody looked is no pass. A principle that no judge
 covers (`unjudged`) has no verdict. It keeps a guard from being built, unless `allow_unjudged=True` says that it may
-stand; then it stops nothing by itself, and every outcome and record names it. Where all of them are unjudged there is
-no verdict at all: rules alone release nothing under a constitution none of whose checks decides.
+stand; then it stops nothing by itself, and every outcome and record names it. Where all of them are unjudged, the draft
+is released only if the constitution has checks, which looked at it and found nothing; without any it is blocked.
 
 **Thresholds.** A judge may say how sure it is, from 0 to 100. A violation with less confidence than the principle's
 `threshold` (50 if nothing is said) counts as `complies`, and the record keeps the confidence and the reason. Rules

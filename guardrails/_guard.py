@@ -103,6 +103,7 @@ class Guard:
             budget=budget or Budget(),
             max_revisions=self.constitution.settings.max_revisions if max_revisions is None else max_revisions,
             on_error=on_error,
+            allow_unjudged=allow_unjudged,
         )
         uncovered = [principle.id for principle in self._setup.uncovered()]
         if uncovered and not allow_unjudged:

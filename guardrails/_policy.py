@@ -38,10 +38,17 @@ class Block:
 Ruling: TypeAlias = Release | Revise | Block
 
 
-def decide(constitution: Constitution, verdicts: Sequence[Verdict], on_error: OnError = "block") -> Ruling:
+def decide(
+    constitution: Constitution,
+    verdicts: Sequence[Verdict],
+    on_error: OnError = "block",
+    *,
+    allow_unjudged: bool = False,
+) -> Ruling:
     """Rule on a draft.
 
-    1. No verdict at all blocks.
+    1. No verdict at all blocks, unless the guard says `allow_unjudged=True` and there are checks that looked
+       at the draft and found nothing: then every principle stands as unjudged.
     2. A violation of a `block` principle blocks.
     3. Violations of `revise` principles are revised; the loop knows for how long.
     4. Violations of `flag` principles stop nothing.
@@ -49,7 +56,8 @@ def decide(constitution: Constitution, verdicts: Sequence[Verdict], on_error: On
        `on_undecided: allow`, or a check failed and the guard says `on_error="unsafe_allow"`.
     """
     if not verdicts:
-        return Block(Cause.UNDECIDED)
+        looked_at = allow_unjudged and any(principle.checks for principle in constitution.principles)
+        return Release() if looked_at else Block(Cause.UNDECIDED)
     violations = [v for v in verdicts if v.violates]
     if any(_on_violation(constitution, v) == "block" for v in violations):
         return Block(Cause.VIOLATION)

@@ -17,7 +17,7 @@ from guardrails.judges import Judge, Panel, RuleJudge
 from guardrails.models import Ask, Failure, ModelReply, Request, Result, Step, checked
 from guardrails.outcome import Attempt, Cause, Outcome, Status, Tokens, Usage
 from guardrails.revisers import FIDELITY, Reviser, Revision, Task, editable, empties, mend, unfaithful
-from guardrails.sentences import Edit, EditError, apply
+from guardrails.sentences import Edit, EditError, apply, joined
 from guardrails.verdict import Decision, Verdict
 
 T = TypeVar("T")
@@ -52,6 +52,7 @@ class Setup:
     budget: Budget = field(default_factory=Budget)
     max_revisions: int = 2
     on_error: OnError = "block"
+    allow_unjudged: bool = False
 
     def __post_init__(self) -> None:
         rules = RuleJudge().with_checks(self.constitution.principles, self.constitution.checks)
@@ -97,7 +98,8 @@ class _Review:
         while True:
             verdicts = yield from self._judge(exchange)
             self._attempt(exchange.reply, verdicts, made, base)
-            match decide(self.setup.constitution, verdicts, self.setup.on_error):
+            setup = self.setup
+            match decide(setup.constitution, verdicts, setup.on_error, allow_unjudged=setup.allow_unjudged):
                 case Release(unsafe):
                     self.unsafe = unsafe
                     return self._released(exchange.reply, verdicts)
@@ -149,7 +151,7 @@ class _Review:
         edits = {**_texts(fixes), **_texts(own)}
         made = Revision(
             tuple(Edit(number, text) for number, text in sorted(edits.items())),
-            " ".join(filter(None, (fixes.append, own.append))) or None,
+            joined(fixes.append or "", own.append or "") or None,
             "+".join(one.reviser for one in (fixes, own) if one),
         )
         if made and empties(task, made):

@@ -97,7 +97,9 @@ class Unless:
 
     def excuses(self, text: str, start: int, end: int) -> bool:
         """Whether the match at `start:end` of a viewed sentence is excused."""
-        if self.before and self.before & set(_words_before(text, start)):
+        # A match may begin with the comma that ends the clause before: its own begins at its first word.
+        word = _WORD.search(text, start, end)
+        if self.before and self.before & set(_words_before(text, word.start() if word else start)):
             return True
         if self.quoted and not _WRAPPED.match(text) and _inside_quotes(text, start, end):
             return True

@@ -89,6 +89,19 @@ def apply(text: str, edits: Iterable[Edit], append: str | None = None) -> str:
     return edited
 
 
+def joined(*texts: str) -> str:
+    """Texts one after the other, with a space between those that need one.
+
+    >>> joined("Prices vary.", "", "Ask us."), joined("価格は変動します。", "ご相談ください。")
+    ('Prices vary. Ask us.', '価格は変動します。ご相談ください。')
+    """
+    whole = ""
+    for text in texts:
+        if text.strip():
+            whole += _space(whole) + text.strip()
+    return whole
+
+
 def body(sentence: str) -> str:
     r"""A sentence without its list marker and surrounding white space.
 
@@ -129,12 +142,12 @@ def _by_number(edits: Iterable[Edit], count: int) -> dict[int, str]:
 
 
 def _gap(text: str) -> str:
+    return "\n\n" if "\n" in text.strip() else _space(text)
+
+
+def _space(text: str) -> str:
     last = text.rstrip()[-1:]
-    if not last:
-        return ""
-    if "\n" in text.strip():
-        return "\n\n"
-    return "" if last in "。！？」』" else " "
+    return "" if not last or last in "。！？」』" else " "
 
 
 def _segments(text: str) -> Iterator[str]:

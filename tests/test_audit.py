@@ -336,7 +336,7 @@ def test_a_summary_says_what_the_outcome_says(trail):
         cause=Cause.VIOLATION,
         constitution=WORDING,
         enforced=True,
-        at_fault=run.outcome.at_fault,
+        at_fault=("no-promises", "balance"),
         unjudged=("fees",),
         flags=("tone",),
         labels=("case", "user"),

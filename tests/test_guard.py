@@ -83,7 +83,7 @@ def test_a_violation_is_revised_and_only_there(guard):
 
 def test_a_blocked_reply_is_never_in_the_outcomes_text(guard):
     """`review` raises nothing for a blocked reply; its text is the fallback, in the language of the exchange."""
-    outcome = guard.review("What is it?", "The secret is 42.")
+    outcome = guard.review("What is it?", "The secret is mellon.")
     assert (outcome.status, outcome.text, outcome.reply) == (Status.BLOCKED, "Ask a colleague.", "Ask a colleague.")
     assert guard.review("それは何ですか。", "secretです。").text == "担当者にお尋ねください。"
 
@@ -156,13 +156,13 @@ def test_blocked_raises_without_quoting(guard):
 
     @guard
     def answer(question: str) -> str:
-        return "The secret is 42."
+        return "The secret is mellon."
 
     with pytest.raises(Blocked) as caught:
         answer("tell me")
     assert caught.value.outcome.run_id in str(caught.value)
     assert "no-secrets" in str(caught.value)
-    assert "42" not in str(caught.value)
+    assert "mellon" not in str(caught.value)
     assert "tell me" not in str(caught.value)
 
 
@@ -171,7 +171,7 @@ def test_fallback_instead_of_an_exception(constitution):
 
     @Guard(constitution, audit=None, on_blocked="fallback")
     def answer(prompt: str) -> str:
-        return "The secret is 42."
+        return "The secret is mellon."
 
     assert answer("q") == "Ask a colleague."
 
@@ -333,10 +333,10 @@ def test_monitor_mode_releases_at_once_and_records(constitution, tmp_path):
 
         @guard
         def answer(question: str) -> str:
-            return "The secret is 42."
+            return "The secret is mellon."
 
         with labels(case="7"):
-            assert answer("q") == "The secret is 42."
+            assert answer("q") == "The secret is mellon."
     with AuditTrail.open(tmp_path / "a.db") as trail:
         (run,) = trail.runs()
         assert (run.status, run.enforced) == (Status.BLOCKED, False)

@@ -67,7 +67,8 @@ TEXTS = st.sampled_from(
         "- It can fall.",
     ]
 )
-FAILURES = st.builds(Failure, st.sampled_from(["error", "deadline", "budget"]), st.just("No answer."), st.booleans())
+# Those that a driver sends; what the budget refuses comes of the budgets below.
+FAILURES = st.builds(Failure, st.sampled_from(["error", "deadline"]), st.just("No answer."), st.booleans())
 
 
 # The policy
@@ -257,10 +258,10 @@ def test_nothing_is_released_that_may_not_be(data, reply, options, kind):
     """For any sequence of judge and reviser answers, failures included, the outcome keeps every promise of the loop."""
     setup, world = Setup(**options), World(data, kind)
     exchange = Exchange("Will it pay 8%?", reply, ["It paid 8% in 2024."])
-    outcome, rounds = hand_driven(review(exchange, setup, "run-1"), world, setup)
+    outcome = hand_driven(review(exchange, setup, "run-1"), world, setup)
     check_text(outcome, setup, world)
     check_attempts(outcome, setup)
-    check_spent(outcome, setup, world, rounds)
+    check_spent(outcome, setup, world)
 
 
 def hand_driven(step, world, setup):
@@ -272,7 +273,7 @@ def hand_driven(step, world, setup):
         try:
             requests = step.send(results)
         except StopIteration as stop:
-            return stop.value, rounds
+            return stop.value
         rounds += 1
         assert rounds <= most
         assert requests
@@ -335,14 +336,13 @@ def check_attempts(outcome, setup):
     assert "pays 9%" not in outcome.text
 
 
-def check_spent(outcome, setup, world, rounds):
+def check_spent(outcome, setup, world):
     """Usage is what was asked and what it cost, by role."""
     replies = [(purpose, r) for purpose, r in zip(world.asked, world.said, strict=True)]
     for purpose, tokens in (("judge", outcome.usage.judge), ("revise", outcome.usage.revise)):
         own = [r for p, r in replies if p == purpose]
         read = [r for r in own if isinstance(r, ModelReply)]
-        refused = [r for r in own if isinstance(r, Failure) and r.kind == "budget"]
-        assert tokens.calls == len(own) - len(refused)
+        assert tokens.calls == len(own)
         assert (tokens.input, tokens.output, tokens.cache_read) == tuple(
             sum(getattr(r, name) for r in read) for name in ("input_tokens", "output_tokens", "cache_read_tokens")
         )
@@ -623,7 +623,7 @@ def test_every_reply_ends_in_an_outcome(reply):
 
 def test_rules_that_break_are_no_pass():
     """Where the rules cannot run, the model judge's approval does not release what they would have caught."""
-    heavy = [principle(f"a-{n}", checks=[{"pattern": rf"\pL{{0,80}}x.{{0,80}}y{n}|zzbad"}]) for n in range(20)]
+    heavy = [principle(f"a-{n}", checks=[{"pattern": rf"\pL{{0,400}}x.{{0,400}}y{n}|zzbad"}]) for n in range(3)]
     outcome, _ = reviewed("It is zzbad.", made=constitution(*heavy), reviser=None)
     assert outcome.status == "blocked"
 

@@ -335,7 +335,7 @@ def test_a_faithful_revision(reply, new, given):
     ],
 )
 def test_an_unfaithful_revision(reply, new, given, cited, named):
-    """An invented figure, another unit, a figure of another sentence, a dropped one that is preserved: a breach each."""
+    """A new figure, another unit, a figure of another sentence, a dropped one that is preserved: a breach each."""
     verdict = judged(reply, new, **given)
     assert (verdict.principle, verdict.decision, verdict.sentences) == (FIDELITY, "violates", cited)
     assert named in verdict.critique

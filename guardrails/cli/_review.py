@@ -155,7 +155,7 @@ def _print_one(outcome: Outcome, model: str | None, guard: Guard, *, as_json: bo
     _tell(outcome, guard)
     out = console()
     if outcome.blocked and not outcome.verdicts:
-        out.print("Nothing was judged: no check of this constitution decides by itself, so nothing may be released.")
+        out.print("Nothing was judged: this constitution has no checks that could look at the reply; give a model.")
     if outcome.unjudged:
         hint = "no model was given; add --model anthropic:claude-haiku-4-5" if model is None else "no judge covers them"
         out.print(f"not judged ({hint}): {not_judged(outcome)}", style="dim")

@@ -10,6 +10,7 @@ from guardrails.models import Step
 from guardrails.verdict import Decision, Verdict
 
 _MOST_SAID = 10
+_EDGES = " ,.;:、。"
 
 
 class RuleJudge:
@@ -80,7 +81,7 @@ def _outermost(hits: Sequence[Hit]) -> Iterator[Hit]:
 
 def _critique(hit: Hit) -> str:
     if hit.match is not None:
-        return f"says “{hit.match.group()}”"
+        return f"says “{hit.match.group().strip(_EDGES)}”"
     if not hit.sentence:
         return "a required statement is missing"
     kind = hit.what.replace("_", " ")

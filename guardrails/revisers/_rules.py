@@ -9,8 +9,9 @@ from guardrails import personal_data
 from guardrails.constitution import Hit, text_in
 from guardrails.exchange import language_of
 from guardrails.models import Step
+from guardrails.patterns import compiled, view
 from guardrails.revisers._interface import Revision, Task
-from guardrails.sentences import Edit, body
+from guardrails.sentences import Edit, apply, body, joined
 from guardrails.verdict import Verdict
 
 _GROUP = re.compile(r"\\([1-9])")
@@ -44,15 +45,15 @@ def mend(task: Task) -> tuple[Revision, tuple[Verdict, ...]]:
         if hit.fix or _said(hit, "append") or _said(hit, "prepend"):
             mended.setdefault(hit.principle, set()).add(hit.sentence)
     sentences = task.exchange.sentences
-    edits = {number: _mended(sentences[number - 1], found) for number, found in by_sentence.items()}
-    before, after = _disclosures(task, hits)
+    edits = _without_repeats({n: _mended(sentences[n - 1], found) for n, found in sorted(by_sentence.items())})
+    before, after = _disclosures(task, hits, apply(task.exchange.reply, map(Edit, edits, edits.values())))
     if before and sentences:
-        edits[1] = " ".join([*before, edits.get(1, body(sentences[0]))]).rstrip()
+        edits[1] = joined(*before, edits.get(1, body(sentences[0])))
     elif before:
         after = [*before, *after]
     revision = Revision(
         edits=tuple(Edit(number, text) for number, text in sorted(edits.items())),
-        append=" ".join(after) or None,
+        append=joined(*after) or None,
         reviser=RuleReviser.name,
     )
     return revision, tuple(v for v in task.violations if not _covered(v, mended.get(v.principle, set())))
@@ -106,10 +107,24 @@ def _group(hit: Hit, number: int) -> str:
     return hit.match.group(number) or ""
 
 
-def _disclosures(task: Task, hits: Sequence[Hit]) -> tuple[list[str], list[str]]:
+def _without_repeats(edits: dict[int, str]) -> dict[int, str]:
+    """Two sentences that the same wording replaces become one."""
+    seen: set[str] = set()
+    kept = {}
+    for number, text in edits.items():
+        kept[number] = "" if text in seen else text
+        seen.add(text)
+    return kept
+
+
+def _disclosures(task: Task, hits: Sequence[Hit], mended: str) -> tuple[list[str], list[str]]:
+    """What has to be said before and after the reply, but for what the mended text says already."""
+    said = view(mended).text
     language = language_of(task.exchange.reply) if task.exchange.reply.strip() else task.exchange.language
     found: tuple[list[str], list[str]] = ([], [])
     for hit in hits:
+        if any(compiled(pattern).search(said) for pattern in getattr(hit.check, "require", ())):
+            continue
         for place, texts in zip(found, (_said(hit, "prepend"), _said(hit, "append")), strict=True):
             if texts and (text := text_in(texts, language)) not in place:
                 place.append(text)
