@@ -10,10 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from guardrails._budget import Budget as Budget
     from guardrails._guard import Guard as Guard
     from guardrails._labels import labels as labels
     from guardrails._native import outcome_of as outcome_of
-    from guardrails._review import Budget as Budget
     from guardrails.audit import AuditTrail as AuditTrail
     from guardrails.constitution import Constitution as Constitution
     from guardrails.constitution import Principle as Principle
@@ -41,7 +41,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AuditTrail": "audit",
     "Blocked": "errors",
-    "Budget": "_review",
+    "Budget": "_budget",
     "Constitution": "constitution",
     "Decision": "verdict",
     "Edit": "sentences",

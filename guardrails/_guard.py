@@ -14,10 +14,11 @@ from typing import Any, Literal, ParamSpec, Self, TypeVar, overload
 
 from guardrails import _drive, _labels, _native
 from guardrails._assemble import judge_workers, judges_from, one_of, reviser_from, reviser_workers
+from guardrails._budget import Budget
 from guardrails._decorate import ExchangeFrom
 from guardrails._guarded import Guarded
 from guardrails._policy import OnError
-from guardrails._review import Budget, Setup, review, unjudged
+from guardrails._review import Setup, review, unjudged
 from guardrails.audit import AuditTrail, Run, Worker, uuid7
 from guardrails.constitution import Constitution
 from guardrails.errors import ConfigurationError

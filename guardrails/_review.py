@@ -6,38 +6,21 @@ The sync driver, the async one and tests all run this same generator; see `guard
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from guardrails._budget import Budget, Spent
 from guardrails._policy import Block, OnError, Release, Revise, decide, flagged, settled
 from guardrails.constitution import Constitution, Principle
 from guardrails.exchange import Exchange
 from guardrails.judges import Judge, Panel, RuleJudge
-from guardrails.models import Ask, Failure, ModelReply, Request, Result, Step, checked
-from guardrails.outcome import Attempt, Cause, Outcome, Status, Tokens, Usage
+from guardrails.models import Step, checked
+from guardrails.outcome import Attempt, Cause, Outcome, Status
 from guardrails.revisers import FIDELITY, Reviser, Revision, Task, editable, empties, mend, unfaithful
 from guardrails.sentences import Edit, EditError, apply, joined
 from guardrails.verdict import Decision, Verdict
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What one guarded call may spend on judging and revising; None is no limit.
-
-    `seconds` are wall-clock, for the whole review. `calls` are requests to models; `tokens` are input
-    and output together, checked before each request. A review that runs out is blocked, with the cause
-    `budget`.
-
-    >>> Budget(seconds=10, calls=6).tokens is None
-    True
-    """
-
-    seconds: float | None = 60.0
-    calls: int | None = None
-    tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +66,7 @@ class _Review:
         self.original = exchange
         self.setup = setup
         self.run_id = run_id
-        self.spent = _Spent(setup.budget)
+        self.spent = Spent(setup.budget)
         self.attempts: list[Attempt] = []
         self.revisions = 0
         self.rungs = iter(setup.constitution.settings.exhausted)
@@ -109,6 +92,7 @@ class _Review:
                     base = len(self.attempts) - 1
                     made = yield from self._mend(exchange, violations, base)
                     if not made:
+                        self.attempts[base] = replace(self.attempts[base], problem=made.problem)
                         return self._blocked(verdicts, Cause.ERROR if made.failed else Cause.VIOLATION)
                     exchange = exchange.with_reply(apply(exchange.reply, made.edits, made.append))
 
@@ -136,7 +120,7 @@ class _Review:
                 return made
             self._attempt(apply(exchange.reply, made.edits, made.append), (refusal,), made, base)
             task = replace(task, feedback=refusal.critique)
-        return self._next_rung(exchange, failed=made.failed)
+        return self._next_rung(exchange, made)
 
     def _revision(self, task: Task) -> Step[tuple[Revision, Verdict | None]]:
         """Fixes first, then the reviser for what they leave; and why the result may not even be judged."""
@@ -161,14 +145,14 @@ class _Review:
     def _is_new(self, exchange: Exchange, made: Revision) -> bool:
         return apply(exchange.reply, made.edits, made.append) not in {attempt.draft for attempt in self.attempts}
 
-    def _next_rung(self, exchange: Exchange, *, failed: bool = False) -> Revision:
+    def _next_rung(self, exchange: Exchange, last: Revision) -> Revision:
         """What the constitution says to do when revisions have run out: append a warning, or give up."""
         rung = next(self.rungs, "block")
         if rung == "append" and not _is_data(exchange.reply):
             self.revisions = self.setup.max_revisions
             warning = self.setup.constitution.warning_in(self.original.language)
             return Revision(append=warning, reviser="constitution")
-        return Revision(failed=failed)
+        return Revision(problem=last.problem or "revisions ran out", failed=last.failed)
 
     def _attempt(self, draft: str, verdicts: tuple[Verdict, ...], made: Revision, base: int | None) -> None:
         self.attempts.append(Attempt(draft, verdicts, made.edits, made.append, made.reviser, base))
@@ -199,57 +183,6 @@ class _Review:
             usage=self.spent.usage,
             unsafe=self.unsafe,
         )
-
-
-class _Spent:
-    """Counts what a review spends, and refuses what goes beyond its budget."""
-
-    def __init__(self, budget: Budget) -> None:
-        self._budget = budget
-        self.usage = Usage()
-        self.out = False
-
-    def metered(self, step: Step[T]) -> Step[T]:
-        """Run a step, answering what the budget does not allow with a failure instead."""
-        results: Sequence[Result] | None = None
-        while True:
-            try:
-                requests = step.send(results)  # type: ignore[arg-type]
-            except StopIteration as stop:
-                value: T = stop.value
-                return value
-            allowed = list(self._allowed(requests))
-            forwarded = [request for request, may in zip(requests, allowed, strict=True) if may]
-            answers = iter((yield forwarded) if forwarded else ())
-            refused = Failure("budget", "the call's budget is used up")
-            results = [next(answers) if may else refused for may in allowed]
-            for request, result in zip(requests, results, strict=True):
-                self._count(request, result)
-
-    def _allowed(self, requests: Sequence[Request]) -> Iterator[bool]:
-        calls, tokens = self.usage.calls, self.usage.input + self.usage.output
-        for request in requests:
-            if not isinstance(request, Ask):
-                yield True
-                continue
-            calls += 1
-            too_many = self._budget.calls is not None and calls > self._budget.calls
-            too_long = self._budget.tokens is not None and tokens >= self._budget.tokens
-            yield not (too_many or too_long)
-
-    def _count(self, request: Request, result: Result) -> None:
-        if isinstance(result, Failure):
-            self.out = self.out or result.kind in {"deadline", "budget"}
-            self.usage = replace(self.usage, abandoned=self.usage.abandoned + result.abandoned)
-        if not isinstance(request, Ask) or (isinstance(result, Failure) and result.kind == "budget"):
-            return
-        cost = Tokens(1)
-        if isinstance(result, ModelReply):
-            cost = Tokens(1, result.input_tokens, result.output_tokens, result.cache_read_tokens)
-        if request.request.purpose == "judge":
-            self.usage = replace(self.usage, judge=self.usage.judge + cost)
-        else:
-            self.usage = replace(self.usage, revise=self.usage.revise + cost)
 
 
 def _safely(reviser: Reviser, task: Task) -> Step[Revision]:

@@ -36,7 +36,8 @@ class Attempt:
     """One draft with its verdicts, and the edits that made it from the draft it revises.
 
     `draft` is the whole text; the first attempt holds the original. `base` is the index of the
-    attempt whose draft was edited, None for the original. `reviser` names who edited.
+    attempt whose draft was edited, None for the original. `reviser` names who edited. `problem` says
+    why no revision of this draft followed, where one was wanted.
     """
 
     draft: str
@@ -45,6 +46,7 @@ class Attempt:
     append: str | None = None
     reviser: str = ""
     base: int | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,6 +210,7 @@ def _attempt(path: str, attempt: Attempt, exchange: Exchange, texts: _Texts) -> 
     texts.add(path, attempt.draft)
     texts.add_all(f"{path}/edits", [edit.text for edit in attempt.edits])
     texts.add(f"{path}/append", attempt.append)
+    texts.add(f"{path}/problem", attempt.problem)
     # The exchange still has the original's sentences from when it was judged.
     sentences = exchange.sentences if attempt.draft == exchange.reply else split(attempt.draft)
     return {
@@ -288,7 +289,8 @@ def _attempt_of(path: str, attempt: AttemptFields, found: Mapping[str, str]) -> 
     verdicts = _verdicts_of(f"{path}/verdicts", attempt["verdicts"], found)
     edits = tuple(map(Edit, attempt["edits"], _texts_of(f"{path}/edits", len(attempt["edits"]), found)))
     append = found.get(f"{path}/append", "") if attempt["append"] else None
-    return Attempt(found.get(path, ""), verdicts, edits, append, attempt["reviser"], attempt["base"])
+    problem = found.get(f"{path}/problem", "")
+    return Attempt(found.get(path, ""), verdicts, edits, append, attempt["reviser"], attempt["base"], problem)
 
 
 def _verdicts_of(path: str, verdicts: Sequence[VerdictFields], found: Mapping[str, str]) -> tuple[Verdict, ...]:

@@ -86,6 +86,8 @@ def findings(attempt: Attempt) -> Iterator[Text]:
             alike.setdefault(key, []).append(verdict)
     for verdicts in alike.values():
         yield _finding(verdicts)
+    if attempt.problem:
+        yield Text(" " * _MARGIN).append(f"not revised: {visible(attempt.problem)}", style="dim")
 
 
 def _finding(verdicts: Sequence[Verdict]) -> Text:
