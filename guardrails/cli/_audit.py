@@ -6,14 +6,17 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from guardrails._guard import DEFAULT_AUDIT, open_trail
 from guardrails.audit import AuditTrail, StoredRun, Worker
 from guardrails.cli._data import outcome_data, print_json
-from guardrails.cli._print import COLOURS, console, diff, findings, headline, not_judged, visible
+from guardrails.cli._print import COLOURS, console, diff, findings, headline, not_judged, put, visible
 from guardrails.errors import AuditError
+from guardrails.outcome import Status
+
+_ENOUGH = 18
+"""Characters of a run's id that tell it from others: its time, to a quarter of a microsecond."""
 
 app = typer.Typer(help="Read an audit trail: what was said, what was changed, why, under which wording.")
 
@@ -33,20 +36,17 @@ def list_runs(
     if as_json:
         print_json(runs)
         return
-    table = Table(box=None, pad_edge=False)
-    for name in ("run", "time (UTC)", "status", "cause", "constitution", "principles at fault"):
-        table.add_column(name, no_wrap=name in {"run", "status"}, overflow="fold")
-    for run in runs:
-        table.add_row(
-            run.run_id,
-            run.time.strftime("%Y-%m-%d %H:%M:%S"),
-            Text(run.status.value, style=COLOURS[run.status]),
-            run.cause.value if run.cause else "",
-            f"{run.constitution.name} {run.constitution.version}",
-            ", ".join(run.at_fault),
-        )
     out = console()
-    out.print(table)
+    for run in runs:
+        # A terminal has no room for whole ids, and `audit show` takes their beginning; a pipe gets them whole.
+        run_id = run.run_id[:_ENOUGH] if out.is_terminal else run.run_id
+        line = Text(f"{run_id}  {run.time:%Y-%m-%d %H:%M:%S}  ")
+        line.append(run.status.value, style=COLOURS[run.status])
+        line.append(f" ({run.cause.value})" if run.status is Status.BLOCKED and run.cause else "")
+        line.append(f"  {run.constitution.name} {run.constitution.version}", style="dim")
+        if run.at_fault:
+            line.append(f"\n    {', '.join(run.at_fault)}" if out.is_terminal else f"  {', '.join(run.at_fault)}")
+        out.print(line)
 
 
 @app.command()
@@ -127,10 +127,8 @@ def _tell(stored: StoredRun, url: str) -> None:
         by = f", revised by {attempt.reviser} from draft {attempt.base}" if attempt.base is not None else ", the reply"
         out.print(f"\ndraft {number}{by}", style="bold")
         before = attempt.draft if attempt.base is None else outcome.attempts[attempt.base].draft
-        for line in diff(before, attempt.draft):
-            out.print(line)
-        for line in findings(attempt):
-            out.print(line)
+        put(out, diff(before, attempt.draft))
+        put(out, findings(attempt))
     out.print(f"\n{'released instead' if outcome.blocked else 'released'}", style="bold")
     out.print(f"  {visible(outcome.text)}")
     if outcome.unjudged:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -42,6 +42,17 @@ def visible(text: str) -> str:
     'safe<U+001B>[2K<U+202E>'
     """
     return "".join(c if _is_plain(c) else f"<U+{ord(c):04X}>" for c in text)
+
+
+def put(out: Console, lines: Iterable[Text]) -> None:
+    """Print lines; what is folded goes on below its own beginning, not below the margin."""
+    for line in lines:
+        if not out.is_terminal:
+            out.print(line)
+            continue
+        margin, text = line[:_MARGIN], line[_MARGIN:]
+        folded = text.wrap(out, max(out.width - _MARGIN, _MARGIN))
+        out.print(margin + Text("\n" + " " * _MARGIN).join(folded))
 
 
 def diff(before: str, after: str) -> Iterator[Text]:

@@ -14,7 +14,7 @@ from rich.progress import track
 
 from guardrails._guard import DEFAULT_AUDIT, Guard
 from guardrails.cli._data import outcome_data, print_json
-from guardrails.cli._print import console, diff, findings, headline, not_judged, visible
+from guardrails.cli._print import console, diff, findings, headline, not_judged, put, visible
 from guardrails.errors import ConfigurationError
 from guardrails.exchange import Exchange
 from guardrails.outcome import Outcome, Status
@@ -133,15 +133,13 @@ def _tell(outcome: Outcome, guard: Guard) -> None:
     final = outcome.attempts[-1].draft if outcome.attempts else outcome.original
     if outcome.blocked and final != outcome.original:
         out.print("the last draft, refused", style="dim")
-    for line in diff(outcome.original, final):
-        out.print(line)
+    put(out, diff(outcome.original, final))
     out.print()
     for number, attempt in enumerate(outcome.attempts):
         lines = list(findings(attempt))
         if lines:
             out.print(f"draft {number}" + (f", revised by {attempt.reviser}" if attempt.reviser else ""), style="dim")
-        for line in lines:
-            out.print(line)
+        put(out, lines)
     if outcome.blocked:
         out.print(f"released instead: {visible(outcome.text)}")
     trail = f" in {guard.audit.url}" if guard.audit else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from guardrails.cli._data import print_json
 from guardrails.cli._print import console, visible
 from guardrails.constitution import Constitution, Principle, text_in
 
+_SHORT = 100
 _COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 
 
@@ -71,7 +72,8 @@ def _print_whole(principle: Principle, language: str) -> None:
     for check in principle.checks:
         out.print("  check", style="bold")
         for name, value in check.model_dump(mode="json", exclude_defaults=True).items():
-            out.print(f"    {name}: {visible(json.dumps(value, ensure_ascii=False))}")
+            for line in _lines(value):
+                out.print(f"    {name}: {visible(line)}")
     for example in principle.examples:
         side, colour = ("violates", "red") if example.violates else ("complies", "green")
         note = f"  ({example.note})" if example.note else ""
@@ -79,6 +81,25 @@ def _print_whole(principle: Principle, language: str) -> None:
         out.print(visible(example.reply) + note)
         if example.revised:
             out.print(f"    revised {visible(example.revised)}", style="dim")
+
+
+def _lines(value: Any) -> Iterator[str]:
+    """A part of a check, a line each: patterns as they are, what excuses them and mends them in short."""
+    if isinstance(value, list):
+        yield from map(str, value)
+    elif isinstance(value, dict):
+        yield "; ".join(f"{name} {_short(part)}" for name, part in value.items() if part not in (None, False, []))
+    else:
+        yield str(value)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return " / ".join(map(str, value.values()))
+    if isinstance(value, list):
+        text = ", ".join(map(str, value))
+        return text if len(text) <= _SHORT else f"({len(value)} of them)"
+    return "" if value is True else str(value)
 
 
 def _particulars(principle: Principle, language: str) -> Iterator[tuple[str, str]]:
