@@ -41,7 +41,7 @@ class Guard:
 
     >>> guard = Guard("finance", judge="rules", allow_unjudged=True, audit=None)
     >>> outcome = guard.review("Is this safe?", "This fund is risk-free.")
-    >>> outcome.status, "risk-free" in outcome.text
+    >>> outcome.status, outcome.text == outcome.original
     (<Status.REVISED: 'revised'>, False)
 
     Args:

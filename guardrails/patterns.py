@@ -17,7 +17,7 @@ MAX_PATTERN = 2_000
 """Characters in one pattern."""
 _SET_SIZE = 50
 _SET_MEMORY = 64 << 20
-_MOST_EXCUSED = 100
+_MOST_MATCHES = 100
 _PROBES = ("", "a 1", "あ、1")
 
 _FOLD = str.maketrans({"’": "'", "‘": "'", "＇": "'", "“": '"', "”": '"', "‐": "-", "\n": " ", "\t": " ", "\r": " "})
@@ -140,14 +140,16 @@ def spans(pattern: str, text: str, unless: Unless | None = None) -> Iterator[re.
     """The matches of a pattern in a viewed sentence that nothing excuses.
 
     After an excused match the search goes on one character later, so that an excused match cannot hide
-    the one that begins inside it.
+    the one that begins inside it. Of a sentence made of nothing but matches the first hundred are given:
+    they settle it, and each further search would read the whole sentence again.
     """
-    expression, position, excused = compiled(pattern), 0, 0
-    while (match := expression.search(text, position)) is not None:
-        if unless and excused < _MOST_EXCUSED and unless.excuses(text, *match.span()):
+    expression, position, excused, given = compiled(pattern), 0, 0, 0
+    while given < _MOST_MATCHES and (match := expression.search(text, position)) is not None:
+        if unless and excused < _MOST_MATCHES and unless.excuses(text, *match.span()):
             excused += 1
             position = match.start() + 1
         else:
+            given += 1
             yield match
             position = max(match.end(), match.start() + 1)
 

@@ -32,7 +32,7 @@ def found(outcome):
 
 
 def test_every_principle_is_complete(guard):
-    """Title, rule and revision in English and Japanese, an authority that says how it was verified, both kinds of example."""
+    """Each has its texts in English and Japanese, an authority, and both kinds of example in both languages."""
     assert len(guard.constitution.principles) == COUNTS[guard.constitution.name]
     for principle in guard.constitution.principles:
         for text in (principle.title, principle.rule, principle.revision):

@@ -75,6 +75,8 @@ def load(source: str | os.PathLike[str], found: list[Problem]) -> Source:
 
 
 def _nowhere(name: str) -> tuple[str, str]:
+    if "/" in name or name.endswith(".yaml"):
+        return "no such constitution.", "Nothing stands at this path; `extends` reads it from its own file's folder."
     return "no such constitution.", f"{did_you_mean(name, shipped())} A folder or file is given by its path: ./{name}"
 
 

@@ -47,7 +47,9 @@ def render(text: str, variables: Mapping[str, Any]) -> str:
     except (TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise TemplateMistakeError(f"the template fails ({type(error).__name__}).") from None
     if not allowed:
-        raise TemplateMistakeError("a template holds {{ variables }} and {% if %}, no loops, macros or includes.")
+        raise TemplateMistakeError(
+            "a template holds {{ variables }} and {% if %}, no loops, calls, macros or includes."
+        )
     if len(rendered) > MAX_RENDERED:
         raise TemplateMistakeError(f"the rendered text has {len(rendered):,} characters; {MAX_RENDERED:,} at most.")
     return rendered
@@ -56,7 +58,7 @@ def render(text: str, variables: Mapping[str, Any]) -> str:
 def _forbidden() -> tuple[type[Node], ...]:
     from jinja2 import nodes
 
-    return nodes.For, nodes.Macro, nodes.CallBlock, nodes.Include, nodes.Import, nodes.FromImport
+    return nodes.For, nodes.Macro, nodes.Call, nodes.CallBlock, nodes.Include, nodes.Import, nodes.FromImport
 
 
 @cache

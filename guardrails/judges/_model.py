@@ -100,7 +100,8 @@ class ModelJudge:
         return [found.get(p.id) or Verdict(p.id, Decision.COMPLIES, self.name) for p in principles]
 
     def _brief(self, principles: Sequence[Principle]) -> _Brief:
-        if self._last is None or self._last.principles is not principles:
+        brief = self._last
+        if brief is None or brief.principles is not principles:
             system = instructions(
                 "guardrails.judges",
                 "judge.j2",
@@ -109,8 +110,9 @@ class ModelJudge:
                 language=self._language,
                 text_in=text_in,
             )
-            self._last = _Brief(principles, system, _schema([p.id for p in principles]))
-        return self._last
+            # Kept for the next exchange; returned itself, because another thread may keep another one meanwhile.
+            self._last = brief = _Brief(principles, system, _schema([p.id for p in principles]))
+        return brief
 
 
 def _findings(value: Mapping[str, Any], ids: set[str], count: int, judge: str) -> dict[str, Verdict]:
