@@ -22,7 +22,10 @@ _PROBES = ("", "a 1", "あ、1")
 
 _FOLD = str.maketrans({"’": "'", "‘": "'", "＇": "'", "“": '"', "”": '"', "‐": "-", "\n": " ", "\t": " ", "\r": " "})
 _FINAL = " \u3000。.*_"
-_CLAUSE_END = re.compile(r"[,.;:!?()\[\]—、。]")
+_CLAUSE_END = re.compile(
+    r"[,.;:!?](?=\s|$)|[()\[\]—、。]| - |\b(?:but|yet|whereas|however|while|though|although)\b", re.IGNORECASE
+)
+_CLAUSE_REACH = 300
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 _WORDS_BEFORE = 3
 # Words that look like a negation and are none: "not only guaranteed, but …", "no doubt".
@@ -86,12 +89,13 @@ class Unless:
     """What excuses a match: a word just before it, the shape of its sentence, or quotation marks.
 
     `before` holds words, looked for among the three words before the match and in the same clause, so
-    that a negation far away excuses nothing; `not` stands for every word in n't as well. `sentence`
-    holds patterns over the whole sentence. `quoted` excuses a match inside quotation marks, unless the
-    quotation is the whole sentence.
+    that a negation far away excuses nothing; `not` stands for every word in n't as well. `clause` holds
+    patterns over the match's own clause, `sentence` over the whole sentence. `quoted` excuses a match
+    inside quotation marks, unless the quotation is the whole sentence.
     """
 
     before: frozenset[str] = frozenset()
+    clause: tuple[str, ...] = ()
     sentence: tuple[str, ...] = ()
     quoted: bool = False
 
@@ -101,6 +105,10 @@ class Unless:
         word = _WORD.search(text, start, end)
         if self.before and self.before & set(_words_before(text, word.start() if word else start)):
             return True
+        if self.clause:
+            clause = _clause(text, word.start() if word else start, end)
+            if any(compiled(pattern).search(clause) for pattern in self.clause):
+                return True
         if self.quoted and not _WRAPPED.match(text) and _inside_quotes(text, start, end):
             return True
         return any(compiled(pattern).search(text) for pattern in self.sentence)
@@ -240,11 +248,18 @@ def _hidden(text: str) -> bool:
 
 
 def _words_before(text: str, start: int) -> Iterator[str]:
-    clause = _CLAUSE_END.split(text[max(0, start - 80) : start])[-1].lower()
+    clause = _CLAUSE_END.split(text[max(0, start - _CLAUSE_REACH) : start])[-1].lower()
     for word in _WORD.findall(_NO_NEGATION.sub(" ", clause))[-_WORDS_BEFORE:]:
         yield word
         if word.endswith("n't") or word == "cannot":
             yield "not"
+
+
+def _clause(text: str, start: int, end: int) -> str:
+    """The clause around a match: what no comma, colon or bracket, and no "but", cuts off."""
+    before = _CLAUSE_END.split(text[max(0, start - _CLAUSE_REACH) : start])[-1]
+    after = _CLAUSE_END.split(text[end : end + _CLAUSE_REACH])[0]
+    return before + text[start:end] + after
 
 
 def _inside_quotes(text: str, start: int, end: int) -> bool:

@@ -84,6 +84,29 @@ def test_every_check_is_exercised(guard):
             assert caught, principle.id
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "This is not a joke: guaranteed profits every month.",
+        "Unlike CDs, this fund is guaranteed to return 8%.",
+        "Don't believe the doubters, our ETF is guaranteed to return 9% a year.",
+        "No other fund does it, but ours is guaranteed to return 8% a year.",
+        "Nobody knows it yet but this stock will definitely double.",
+        "Paying off debt is nice, but this ETF is risk-free.",
+        "This fund is guaranteed to return 8%, so why wait?",
+        "Not only guaranteed returns but also low fees.",
+        "迷う必要はありません。この投信は必ず儲かります。",
+        "リスクが心配ではありませんか。このファンドなら絶対に利益が出ます。",
+        "100%利益が出ます。",
+    ],
+)
+def test_a_negation_far_away_does_not_excuse(reply):
+    """A promise stays one, whatever is denied, asked or quoted elsewhere in its sentence."""
+    outcome = Guard("finance", judge="rules", allow_unjudged=True, audit=None).review("q", reply)
+    assert "fin-no-guaranteed-returns" in found(outcome)
+    assert outcome.text != reply
+
+
 @pytest.mark.parametrize("name", COUNTS)
 def test_jurisdictions_select(name):
     """Each jurisdiction that a constitution names keeps some principles, and changes the digest when it drops any."""

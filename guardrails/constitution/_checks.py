@@ -166,7 +166,8 @@ def _uses(name: str, check: Check, *, prompt: bool) -> Iterator[_Use]:
 
 
 def _unless(unless: UnlessText) -> patterns.Unless:
-    return patterns.Unless(frozenset(word.lower() for word in unless.before), unless.sentence, unless.quoted)
+    before = frozenset(word.lower() for word in unless.before)
+    return patterns.Unless(before, unless.clause, unless.sentence, unless.quoted)
 
 
 def _pattern_hits(compiled: patterns.PatternSet, uses: Sequence[_Use], number: int, sentence: str) -> Iterator[Hit]:

@@ -90,8 +90,10 @@ class Unless(_Model):
 
     before: Annotated[tuple[Words, ...], BeforeValidator(_listed)] = ()
     """Words looked for among the three words before the match; `not` stands for n't as well."""
+    clause: Annotated[tuple[Pattern, ...], BeforeValidator(_listed)] = ()
+    """Patterns over the clause that the match stands in."""
     sentence: Annotated[tuple[Pattern, ...], BeforeValidator(_listed)] = ()
-    """Patterns over the whole sentence."""
+    """Patterns over the whole sentence: how it ends, that it asks."""
     quoted: bool = False
     """Whether a match inside quotation marks is excused."""
 
