@@ -26,21 +26,29 @@ Script: TypeAlias = Iterable[Answer] | Callable[[ModelRequest], Answer]
 
 
 class ScriptedModel:
-    """A model that gives scripted answers, one queue for judging and one for revising.
+    """A model that gives scripted answers.
 
-    Each of `judge` and `revise` is a sequence of answers, used up in order, or a function of the request.
-    Without a script, judging finds nothing wrong, and revising fails. `requests` holds what was asked.
-    Safe to use from many threads and tasks.
+    A script is a sequence of answers, used up in order, or a function of the request. `answers` is one for
+    all requests; or `judge` and `revise` are one each. Without a script, judging finds nothing wrong, and
+    revising fails. `requests` holds what was asked. Safe to use from many threads and tasks.
 
     A script that is used up raises `ModelError`: the code under test asked more often than you expected.
     """
 
-    def __init__(self, judge: Script | None = None, revise: Script | None = None, *, name: str = "scripted") -> None:
+    def __init__(
+        self,
+        answers: Script | None = None,
+        *,
+        judge: Script | None = None,
+        revise: Script | None = None,
+        name: str = "scripted",
+    ) -> None:
         self.name = name
         self.requests: list[ModelRequest] = []
+        every = None if answers is None else _script(answers)
         self._scripts = {
-            "judge": _script(judge if judge is not None else lambda _: clean()),
-            "revise": _script(revise or ()),
+            "judge": every or _script(judge if judge is not None else lambda _: clean()),
+            "revise": every or _script(revise or ()),
         }
         self._lock = threading.Lock()
 

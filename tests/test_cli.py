@@ -84,6 +84,7 @@ def test_the_reply_may_come_from_a_file_or_standard_input(run, tmp_path):
         for done in (
             run("review", "--json", REPLY),
             run("review", "--json", "--file", "reply.txt"),
+            run("review", "--json", "reply.txt"),
             run("review", "--json", "-", stdin=REPLY),
             run("review", "--json", stdin=REPLY),
         )

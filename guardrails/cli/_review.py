@@ -24,9 +24,14 @@ Model = Annotated[str | None, typer.Option("--model", "-m", help="Judges and rev
 Audit = Annotated[str, typer.Option("--audit", help="Where records go.", envvar="GUARDRAILS_AUDIT")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
+_ONCE = "give the reply once: as text, with --file, or many with --jsonl."
+_MAX_PATH = 255
+
 
 def review(
-    text: Annotated[str | None, typer.Argument(help="The reply to review; - reads standard input.")] = None,
+    text: Annotated[
+        str | None, typer.Argument(help="The reply to review, or a file that holds it; - reads standard input.")
+    ] = None,
     file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the reply from a file.")] = None,
     jsonl: Annotated[
         Path | None,
@@ -46,6 +51,7 @@ def review(
 
     Exit code: 0 passed or revised, 1 blocked, 2 could not run.
     """
+    text, file, jsonl = _sources(text, file, jsonl)
     exchanges = _exchanges(text, file, jsonl, prompt, context or [])
     with Guard(
         constitution, model=model, jurisdiction=jurisdiction, audit=audit, allow_unjudged=model is None
@@ -59,11 +65,21 @@ def review(
         raise typer.Exit(_many(list(exchanges), guard, as_json=as_json))
 
 
+def _sources(text: str | None, file: Path | None, jsonl: Path | None) -> tuple[str | None, Path | None, Path | None]:
+    """The text that names a file is that file: reviewing its name would pass whatever it holds."""
+    if text is None or text == "-" or " " in text or len(text) > _MAX_PATH or not Path(text).is_file():
+        return text, file, jsonl
+    if file or jsonl:
+        raise ConfigurationError(_ONCE)
+    path = Path(text)
+    return (None, None, path) if path.suffix == ".jsonl" else (None, path, None)
+
+
 def _exchanges(
     text: str | None, file: Path | None, jsonl: Path | None, prompt: str, context: list[Path]
 ) -> Iterable[Exchange | str]:
     if sum(source is not None for source in (text, file, jsonl)) > 1:
-        raise ConfigurationError("give the reply once: as text, with --file, or many with --jsonl.")
+        raise ConfigurationError(_ONCE)
     if jsonl is not None:
         return _rows(_read(jsonl))
     if text is None and file is None and sys.stdin.isatty():
