@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from guardrails.models import Ask, Failure, ModelReply, Request, Result, Step
+from guardrails.models import Ask, Done, Failure, ModelReply, Request, Result, Step, advance
 from guardrails.outcome import Tokens, Usage
 
 T = TypeVar("T")
@@ -39,20 +39,17 @@ class Spent:
 
     def metered(self, step: Step[T]) -> Step[T]:
         """Run a step, answering what the budget does not allow with a failure instead."""
-        results: Sequence[Result] | None = None
-        while True:
-            try:
-                requests = step.send(results)  # type: ignore[arg-type]
-            except StopIteration as stop:
-                value: T = stop.value
-                return value
+        requests = advance(step)
+        while not isinstance(requests, Done):
             allowed = list(self._allowed(requests))
             forwarded = [request for request, may in zip(requests, allowed, strict=True) if may]
             answers = iter((yield forwarded) if forwarded else ())
             refused = Failure("budget", "the call's budget is used up")
-            results = [next(answers) if may else refused for may in allowed]
+            results: list[Result] = [next(answers) if may else refused for may in allowed]
             for request, result in zip(requests, results, strict=True):
                 self._count(request, result)
+            requests = advance(step, results)
+        return requests.value
 
     def _allowed(self, requests: Sequence[Request]) -> Iterator[bool]:
         calls, tokens = self.usage.calls, self.usage.input + self.usage.output

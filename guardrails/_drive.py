@@ -15,7 +15,20 @@ from time import monotonic
 from typing import TypeVar
 
 from guardrails.errors import ModelError
-from guardrails.models import Ask, Call, CallResult, Failure, ModelReply, Request, Result, Step, in_thread, is_async
+from guardrails.models import (
+    Ask,
+    Call,
+    CallResult,
+    Done,
+    Failure,
+    ModelReply,
+    Request,
+    Result,
+    Step,
+    advance,
+    in_thread,
+    is_async,
+)
 from guardrails.models import run as run_here
 
 T = TypeVar("T")
@@ -31,27 +44,19 @@ def run(step: Step[T], seconds: float | None = None) -> T:
     42
     """
     deadline = _deadline(seconds)
-    results: Sequence[Result] | None = None
-    while True:
-        try:
-            requests = step.send(results)  # type: ignore[arg-type]
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
-        results = run_here(_perform(requests, deadline))
+    requests = advance(step)
+    while not isinstance(requests, Done):
+        requests = advance(step, run_here(_perform(requests, deadline)))
+    return requests.value
 
 
 async def arun(step: Step[T], seconds: float | None = None) -> T:
     """Drive a step on the running event loop."""
     deadline = _deadline(seconds)
-    results: Sequence[Result] | None = None
-    while True:
-        try:
-            requests = step.send(results)  # type: ignore[arg-type]
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
-        results = await _perform(requests, deadline)
+    requests = advance(step)
+    while not isinstance(requests, Done):
+        requests = advance(step, await _perform(requests, deadline))
+    return requests.value
 
 
 def _deadline(seconds: float | None) -> float | None:

@@ -16,7 +16,19 @@ from guardrails.models._callable import CallableModel
 from guardrails.models._interface import Model, ModelReply, ModelRequest
 from guardrails.models._loop import in_thread, is_async, run, submit
 from guardrails.models._present import instructions, present
-from guardrails.models._step import Ask, Call, CallResult, Failure, Request, Result, Step, checked, together
+from guardrails.models._step import (
+    Ask,
+    Call,
+    CallResult,
+    Done,
+    Failure,
+    Request,
+    Result,
+    Step,
+    advance,
+    checked,
+    together,
+)
 
 if TYPE_CHECKING:
     from guardrails.models._anthropic import AnthropicModel
@@ -28,6 +40,7 @@ __all__ = [
     "Call",
     "CallResult",
     "CallableModel",
+    "Done",
     "Failure",
     "Model",
     "ModelReply",
@@ -37,6 +50,7 @@ __all__ = [
     "Result",
     "Step",
     "UnreadableError",
+    "advance",
     "answer",
     "checked",
     "in_thread",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from guardrails.models._interface import Model, ModelReply, ModelRequest
 
@@ -59,20 +59,35 @@ Result: TypeAlias = ModelReply | CallResult | Failure
 Step: TypeAlias = Generator[Sequence[Request], Sequence[Result], T]
 
 
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """A step that has come to its end, with what it returned."""
+
+    value: T
+
+
+def advance(step: Step[T], results: Sequence[Result] | None = None) -> Sequence[Request] | Done[T]:
+    """Send a step its results (None to begin with); what it needs next, or `Done`.
+
+    >>> advance(together([]))
+    Done(value=[])
+    """
+    try:
+        return step.send(results)  # type: ignore[arg-type]
+    except StopIteration as stop:
+        return Done(stop.value)
+
+
 def checked(step: Step[T]) -> Step[T]:
     """The same step, made by somebody else: anything but lists of requests is a TypeError here, not later."""
     if not isinstance(step, Generator):
         raise TypeError(f"a step is a generator, not {type(step).__name__}")
-    results: Sequence[Result] | None = None
-    while True:
-        try:
-            requests = step.send(results)  # type: ignore[arg-type]
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
+    requests = advance(step)
+    while not isinstance(requests, Done):
         if not isinstance(requests, list | tuple) or not all(isinstance(r, Ask | Call) for r in requests):
             raise TypeError("a step yields lists of Ask and Call")
-        results = yield requests
+        requests = advance(step, (yield requests))
+    return requests.value
 
 
 def together(steps: Sequence[Step[T]]) -> Step[list[T]]:
@@ -81,23 +96,11 @@ def together(steps: Sequence[Step[T]]) -> Step[list[T]]:
     >>> list(together([]))
     []
     """
-    values: dict[int, T] = {}
-    waiting: dict[int, Sequence[Request]] = {}
-
-    def advance(index: int, results: Sequence[Result] | None) -> None:
-        waiting.pop(index, None)
-        try:
-            waiting[index] = steps[index].send(results)  # type: ignore[arg-type]
-        except StopIteration as stop:
-            values[index] = stop.value
-
-    for index in range(len(steps)):
-        advance(index, None)
-    while waiting:
-        batch = dict(waiting)
-        results = yield [request for requests in batch.values() for request in requests]
+    states = [advance(step) for step in steps]
+    while waiting := {i: state for i, state in enumerate(states) if not isinstance(state, Done)}:
+        results = yield [request for requests in waiting.values() for request in requests]
         start = 0
-        for index, requests in batch.items():
-            advance(index, results[start : start + len(requests)])
+        for index, requests in waiting.items():
+            states[index] = advance(steps[index], results[start : start + len(requests)])
             start += len(requests)
-    return [values[index] for index in range(len(steps))]
+    return [state.value for state in states if isinstance(state, Done)]
