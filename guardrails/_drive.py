@@ -81,6 +81,11 @@ async def _one(request: Request, deadline: float | None) -> Result:
         return late if limit.expired() else Failure("error", str(error))
     except Exception as error:  # noqa: BLE001 - somebody's model or function may raise anything
         return replace(late, abandoned=_in_thread(request)) if limit.expired() else _raised(request, error)
+    except (asyncio.CancelledError, SystemExit, KeyboardInterrupt) as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():  # the caller gave up
+            raise
+        return _raised(request, error)  # the function said so itself, which ends nobody else's review
 
 
 async def _asked(ask: Ask, left: float | None) -> ModelReply:
@@ -97,7 +102,7 @@ async def _called(call: Call) -> CallResult:
     return CallResult(await value if inspect.isawaitable(value) else value)
 
 
-def _raised(request: Request, error: Exception) -> Failure:
+def _raised(request: Request, error: BaseException) -> Failure:
     # The exception's text may quote the exchange, and failures are logged: its type is enough.
     who = request.model.name if isinstance(request, Ask) else getattr(request.function, "__name__", "the function")
     return Failure("error", f"{who} raised {type(error).__name__}")

@@ -5,7 +5,6 @@ The sync driver, the async one and tests all run this same generator; see `guard
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from guardrails.models import Step, checked
 from guardrails.outcome import Attempt, Cause, Outcome, Status
 from guardrails.revisers import FIDELITY, Reviser, Revision, Task, editable, empties, mend, unfaithful
 from guardrails.sentences import Edit, EditError, apply, joined
+from guardrails.structured import texts_of
 from guardrails.verdict import Decision, Verdict
 
 T = TypeVar("T")
@@ -93,7 +93,8 @@ class _Review:
                     made = yield from self._mend(exchange, violations, base)
                     if not made:
                         self.attempts[base] = replace(self.attempts[base], problem=made.problem)
-                        return self._blocked(verdicts, Cause.ERROR if made.failed else Cause.VIOLATION)
+                        out = made.failed or self.spent.out
+                        return self._blocked(verdicts, Cause.ERROR if out else Cause.VIOLATION)
                     exchange = exchange.with_reply(apply(exchange.reply, made.edits, made.append))
 
     def _judge(self, exchange: Exchange) -> Step[tuple[Verdict, ...]]:
@@ -111,9 +112,12 @@ class _Review:
         """The next revision that is worth judging; an empty one where there is none."""
         task = Task(exchange, self.setup.constitution, violations)
         made = Revision()
-        while self.revisions < self.setup.max_revisions and not _is_data(exchange.reply):
+        while self.revisions < self.setup.max_revisions and texts_of(exchange.reply) is None:
             self.revisions += 1
-            made, refusal = yield from self._revision(task)
+            try:
+                made, refusal = yield from self._revision(task)
+            except Exception as error:  # noqa: BLE001 - a fix that breaks is no fix, and the run has a record
+                made, refusal = Revision(problem=f"raised {type(error).__name__}", failed=True), None
             if not made or (refusal is None and not self._is_new(exchange, made)):
                 break
             if refusal is None:
@@ -148,7 +152,7 @@ class _Review:
     def _next_rung(self, exchange: Exchange, last: Revision) -> Revision:
         """What the constitution says to do when revisions have run out: append a warning, or give up."""
         rung = next(self.rungs, "block")
-        if rung == "append" and not _is_data(exchange.reply):
+        if rung == "append" and texts_of(exchange.reply) is None:
             self.revisions = self.setup.max_revisions
             warning = self.setup.constitution.warning_in(self.original.language)
             return Revision(append=warning, reviser="constitution")
@@ -164,7 +168,8 @@ class _Review:
 
     def _blocked(self, verdicts: tuple[Verdict, ...], cause: Cause) -> Outcome:
         fallback = self.setup.constitution.fallback_in(self.original.language)
-        return self._outcome(Status.BLOCKED, Cause.BUDGET if self.spent.out else cause, fallback, verdicts)
+        late = cause is Cause.ERROR and self.spent.out
+        return self._outcome(Status.BLOCKED, Cause.BUDGET if late else cause, fallback, verdicts)
 
     def _outcome(self, status: Status, cause: Cause | None, text: str, verdicts: tuple[Verdict, ...]) -> Outcome:
         constitution = self.setup.constitution
@@ -202,13 +207,3 @@ def _safely(reviser: Reviser, task: Task) -> Step[Revision]:
 
 def _texts(revision: Revision) -> dict[int, str]:
     return {edit.sentence: edit.text for edit in revision.edits}
-
-
-def _is_data(text: str) -> bool:
-    """Whether a reply is JSON: what a program reads is passed or blocked, never edited."""
-    if text.lstrip()[:1] not in {"{", "["}:
-        return False
-    try:
-        return isinstance(json.loads(text), dict | list)
-    except (ValueError, RecursionError):
-        return False

@@ -1,16 +1,15 @@
 """Sets of RE2 patterns over sentences, and the excuses that make a match a mere mention.
 
 RE2 matches in linear time, so that no pattern and no text can hang a service. Patterns see one
-sentence at a time as `view` shows it: NFKC-normalised, typographic quotes folded, invisible
-characters dropped, white space and final full stops stripped, case ignored.
+sentence at a time as `guardrails.views` shows it, case ignored.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 MAX_PATTERN = 2_000
@@ -20,10 +19,8 @@ _SET_MEMORY = 64 << 20
 _MOST_MATCHES = 100
 _PROBES = ("", "a 1", "あ、1")
 
-_FOLD = str.maketrans({"’": "'", "‘": "'", "＇": "'", "“": '"', "”": '"', "‐": "-", "\n": " ", "\t": " ", "\r": " "})
-_FINAL = " \u3000。.*_"
 _CLAUSE_END = re.compile(
-    r"[,.;:!?](?=\s|$)|[()\[\]—、。]| - |\b(?:but|yet|whereas|however|while|though|although)\b", re.IGNORECASE
+    r"[,.;:!?](?=\s|$)|[()\[\]|—、。]| - |\b(?:but|yet|whereas|however|while|though|although)\b", re.IGNORECASE
 )
 _CLAUSE_REACH = 300
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
@@ -36,52 +33,11 @@ _QUOTED = re.compile(
     r"\"[^\"]{1,400}\"|「[^」]{1,400}」|『[^』]{1,400}』|«[^»]{1,400}»"
     r"|(?:^|(?<=[\s(]))'(?=\S)[^\"]{1,400}?(?<=\S)'(?=$|[\s.,;:!?)])"
 )
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _WRAPPED = re.compile(r"^[\"「『«'](.*)[\"」』»'][\s。.]*$", re.DOTALL)
 
 
 class PatternError(ValueError):
     """A pattern that cannot be used; the message says what is wrong and what to write."""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A sentence as patterns see it. `original(start, end)` leads back to the offsets of the sentence."""
-
-    text: str
-    start: int
-    offsets: tuple[int, ...] | None
-
-    def original(self, start: int, end: int) -> tuple[int, int]:
-        """The span in the sentence for a span in the view."""
-        if self.offsets is None:
-            return self.start + start, self.start + end
-        # A character of the view may stand for several of the sentence: take them whole.
-        last = self.offsets[end - 1] if end > start else self.offsets[start]
-        after = next((o for o in self.offsets[end:] if o > last), self.offsets[-1])
-        return self.offsets[start], max(after, last)
-
-
-def view(sentence: str) -> View:
-    """Show a sentence as patterns see it.
-
-    >>> view(" ５％　the “fund” fell。").text
-    '5% the "fund" fell'
-    """
-    plain = _SURROGATE.sub("\ufffd", sentence.translate(_FOLD))
-    if plain.isascii() or (unicodedata.is_normalized("NFKC", plain) and not _hidden(plain)):
-        text = plain.lstrip()
-        return View(text.rstrip(_FINAL), len(plain) - len(text), None)
-    pieces: list[str] = []
-    offsets: list[int] = []
-    for start, chunk in _chunks(plain):
-        piece = unicodedata.normalize("NFKC", "".join(c for c in chunk if not _invisible(c))).translate(_FOLD)
-        pieces.append(piece)
-        offsets.extend([start] * len(piece))
-    text = "".join(pieces)
-    stripped = text.lstrip()
-    lead = len(text) - len(stripped)
-    return View(stripped.rstrip(_FINAL), 0, (*offsets[lead:], len(sentence)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,27 +182,6 @@ def _compiled_set(patterns: Iterable[str], memory: int) -> Any:
     return part
 
 
-def _chunks(text: str) -> Iterator[tuple[int, str]]:
-    """Runs that normalise independently: a character with the combining and invisible ones that follow it."""
-    start = 0
-    for index in range(1, len(text) + 1):
-        if index == len(text) or not _joins(text[index]):
-            yield start, text[start:index]
-            start = index
-
-
-def _joins(character: str) -> bool:
-    return bool(unicodedata.combining(character)) or character in "\uff9e\uff9f" or _invisible(character)
-
-
-def _invisible(character: str) -> bool:
-    return unicodedata.category(character) == "Cf"
-
-
-def _hidden(text: str) -> bool:
-    return any(map(_invisible, text))
-
-
 def _words_before(text: str, start: int) -> Iterator[str]:
     clause = _CLAUSE_END.split(text[max(0, start - _CLAUSE_REACH) : start])[-1].lower()
     for word in _WORD.findall(_NO_NEGATION.sub(" ", clause))[-_WORDS_BEFORE:]:
@@ -263,4 +198,9 @@ def _clause(text: str, start: int, end: int) -> str:
 
 
 def _inside_quotes(text: str, start: int, end: int) -> bool:
-    return any(quote.start() < start and end < quote.end() for quote in _QUOTED.finditer(text))
+    return any(opening < start and end < closing for opening, closing in _quotes(text))
+
+
+@lru_cache(maxsize=4)  # asked for each match of one sentence in turn
+def _quotes(text: str) -> tuple[tuple[int, int], ...]:
+    return tuple(quote.span() for quote in _QUOTED.finditer(text))

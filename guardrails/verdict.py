@@ -40,6 +40,9 @@ class Verdict:
     def __post_init__(self) -> None:
         object.__setattr__(self, "decision", Decision(self.decision))
         object.__setattr__(self, "sentences", tuple(self.sentences))
+        for text in (self.principle, self.judge, self.critique, self.reason):
+            if not isinstance(text, str):
+                raise TypeError(f"a verdict's texts are str, not {type(text).__name__}")
         if self.failed and self.decision is not Decision.UNDECIDED:
             raise ValueError(f"a failed check is undecided, not {self.decision.value!r} ({self.principle})")
         if self.confidence is not None and not 0 <= self.confidence <= 100:  # noqa: PLR2004 - per cent

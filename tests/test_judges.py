@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from support import any_text, constitution, drive, hostile_text, principle, said
 
 from guardrails._drive import arun, run
+from guardrails._review import Setup, review
 from guardrails.errors import ConfigurationError
 from guardrails.exchange import Exchange, Message
 from guardrails.judges import FunctionJudge, ModelJudge, Panel, RuleJudge
@@ -431,15 +432,24 @@ def test_findings_become_verdicts():
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_two_findings_on_one_principle(order):
-    """Two findings on a principle are one: the graver decision, all sentences, both critiques."""
+    """Two findings on a principle are two verdicts: a weak violation does not answer the open question."""
     both = [
-        finding("a-one", sentences=[1], confidence=60, critique="A."),
+        finding("a-one", sentences=[1], confidence=10, critique="A."),
         finding("a-one", decision="undecided", sentences=[3], confidence=90, critique="B."),
     ]
-    one = judged(said(findings(*both[::order])))[0]["a-one"]
-    assert (one.decision, one.sentences) == ("violates", (1, 3))
-    assert "A." in one.critique
-    assert "B." in one.critique
+    verdicts = run(ModelJudge(ScriptedModel([findings(*both[::order])])).judge(SAFE, RULES.principles))
+    assert {v.decision for v in verdicts if v.principle == "a-one"} == {"violates", "undecided"}
+    outcome = run(review(SAFE, Setup(RULES, judges=(ModelJudge(ScriptedModel([findings(*both[::order])])),)), "r"))
+    assert outcome.status == "blocked"
+
+
+def test_a_key_given_twice_is_unreadable():
+    """An answer that says "findings" twice says two things: it is asked for again."""
+    twice = '{"findings": [{"principle": "a-one", "decision": "violates", "sentences": [1]}], "findings": []}'
+    model = ScriptedModel([twice, twice])
+    verdicts = run(ModelJudge(model).judge(SAFE, RULES.principles))
+    assert {v.decision for v in verdicts} == {"undecided"}
+    assert len(model.requests) == 2
 
 
 UNREADABLE = {
@@ -560,9 +570,24 @@ answers = st.one_of(
 
 @given(answers, answers)
 def test_any_answer_gives_verdicts(first, second):
-    """Whatever a model says, there is one verdict for each principle, and its sentences exist."""
+    """Whatever a model says, there is a verdict for each principle, and its sentences exist."""
     step = ModelJudge(ScriptedModel()).judge(SAFE, RULES.principles)
     verdicts = drive(step, [ModelReply(first), ModelReply(second)])
-    assert [v.principle for v in verdicts] == IDS
+    assert list(dict.fromkeys(v.principle for v in verdicts)) == IDS
     assert all(1 <= number <= 3 for v in verdicts for number in v.sentences)
     assert all(v.confidence is None for v in verdicts if v.decision == "complies")
+
+
+class BrokenChecks:
+    """Checks that break: what a fault in an extractor would look like from outside."""
+
+    def run(self, exchange):
+        raise ZeroDivisionError
+
+
+def test_broken_rules_leave_their_signals_undecided():
+    """Where the rule judge breaks, a principle that only has signals is undecided too, never silently kept."""
+    made = constitution(principle("a-one", checks=[{"pattern": "risk-free"}]), principle("b-two"))
+    broken = RuleJudge().with_checks(made.principles, BrokenChecks())
+    verdicts = drive(Panel([broken]).judge(SAFE, made.principles))
+    assert [(v.principle, v.decision, v.failed) for v in verdicts] == [("a-one", "undecided", True)]

@@ -101,7 +101,7 @@ def _read(path: Path) -> str:
 
 def _rows(text: str) -> Iterator[Exchange | str]:
     """The exchanges of a JSON Lines file; what is wrong with a line takes its place."""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # not splitlines: JSON strings may hold U+2028
         if not line.strip():
             continue
         try:
@@ -129,6 +129,8 @@ def _many(exchanges: list[Exchange | str], guard: Guard, *, as_json: bool) -> in
         if not as_json and outcome.status is not Status.PASSED:
             _tell(outcome, guard)
             console().print()
+    if not exchanges:
+        raise ConfigurationError("the file holds no exchanges; write one JSON object a line.")
     if as_json:
         print_json({"outcomes": [outcome_data(outcome) for outcome in outcomes], "rejects": rejects})
     else:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from guardrails import facts, patterns, personal_data
+from guardrails import facts, patterns, personal_data, structured
 from guardrails.constitution._schema import (
     Fix,
     GroundedCheck,
@@ -23,6 +23,7 @@ from guardrails.constitution._schema import (
 from guardrails.constitution._schema import Unless as UnlessText
 from guardrails.exchange import Exchange
 from guardrails.sentences import split
+from guardrails.views import view
 
 # Every kind of personal data that is looked for holds a digit or an @: most sentences hold neither.
 _MAY_BE_PERSONAL = re.compile(r"[\d@＠]")
@@ -97,7 +98,8 @@ class CheckSet:
         """Run every check over the exchange."""
         hits: list[Hit] = []
         triggered: dict[int, tuple[RequireCheck, str]] = {}
-        for number, sentence in enumerate(exchange.sentences, 1):
+        sentences = _numbered(exchange)
+        for number, sentence in sentences:
             for hit in _pattern_hits(self._reply_set, self._reply_uses, number, sentence):
                 if isinstance(hit.check, RequireCheck):
                     triggered[id(hit.check)] = (hit.check, hit.principle)
@@ -110,7 +112,7 @@ class CheckSet:
                     if isinstance(hit.check, RequireCheck):
                         triggered[id(hit.check)] = (hit.check, hit.principle)
         hits.extend(self._disclosures(exchange, triggered))
-        hits.extend(self._ungrounded(exchange))
+        hits.extend(self._ungrounded(exchange, sentences))
         hit_ids = {hit.principle for hit in hits}
         deciding = {
             name
@@ -133,24 +135,31 @@ class CheckSet:
         for name, check in self._checks:
             if isinstance(check, RequireCheck) and not (check.when or check.when_prompt):
                 triggered[id(check)] = (check, name)
-        reply = patterns.view(exchange.reply).text if triggered else ""
+        reply = view(exchange.reply).text if triggered else ""
         for check, name in triggered.values():
             if not any(patterns.compiled(pattern).search(reply) for pattern in check.require):
                 yield Hit(name, check)
 
-    def _ungrounded(self, exchange: Exchange) -> Iterator[Hit]:
+    def _ungrounded(self, exchange: Exchange, sentences: Sequence[tuple[int, str]]) -> Iterator[Hit]:
         checks = [(name, check) for name, check in self._checks if isinstance(check, GroundedCheck)]
         if not checks or not exchange.context:
             return
         sources = (*exchange.context, *(m.content for m in exchange.messages), *self._stated)
         kinds = {kind for _, check in checks for kind in check.grounded}
         known = {fact.key for source in sources for fact in facts.extract(source, kinds)}
-        for number, sentence in enumerate(exchange.sentences, 1):
+        for number, sentence in sentences:
             for fact in facts.extract(sentence, kinds):
-                if fact.key not in known:
-                    for name, check in checks:
-                        if fact.kind in check.grounded:
-                            yield Hit(name, check, number, fact.start, fact.end, fact.kind)
+                for name, check in checks if fact.key not in known else ():
+                    if fact.kind in check.grounded:
+                        yield Hit(name, check, number, fact.start, fact.end, fact.kind)
+
+
+def _numbered(exchange: Exchange) -> Sequence[tuple[int, str]]:
+    """The reply's sentences with their numbers; of data, the sentences of its texts, which have none."""
+    texts = structured.texts_of(exchange.reply)
+    if texts is None:
+        return list(enumerate(exchange.sentences, 1))
+    return [(0, sentence) for text in texts for sentence in split(text)]
 
 
 def _uses(name: str, check: Check, *, prompt: bool) -> Iterator[_Use]:
@@ -171,7 +180,7 @@ def _unless(unless: UnlessText) -> patterns.Unless:
 
 
 def _pattern_hits(compiled: patterns.PatternSet, uses: Sequence[_Use], number: int, sentence: str) -> Iterator[Hit]:
-    shown = patterns.view(sentence)
+    shown = view(sentence)
     for index in compiled.match(shown.text):
         use = uses[index]
         for match in patterns.spans(use.pattern, shown.text, use.unless):

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from guardrails.constitution._checks import CheckSet
 from guardrails.constitution._load import Placed, Source, load
 from guardrails.constitution._mistakes import did_you_mean
-from guardrails.constitution._schema import ConstitutionFile, Principle, Scalar, Settings, text_in
+from guardrails.constitution._schema import Principle, Scalar, Settings, text_in
 from guardrails.constitution._template import TemplateMistakeError, is_template, render
 from guardrails.errors import ConfigurationError, ConstitutionError, Problem
 from guardrails.outcome import ConstitutionRef
@@ -145,12 +145,16 @@ def _compile(
     if unknown and not found:
         advice = did_you_mean(unknown[0], declared)
         raise ConfigurationError(f"{source.file.name} has no variable {unknown[0]!r}. {advice}")
+    for name, value in overrides.items():
+        if name in declared and not _alike(value, declared[name]):
+            kind = type(declared[name]).__name__
+            raise ConfigurationError(f"{source.file.name}: the variable {name!r} is a {kind}, not {value!r}.")
     variables = {**declared, **overrides}
     placed = _merged(lineage, found)
     _check_references(placed.values(), variables, found)
     principles = [_rendered(p, variables, found) for p in placed.values()]
     texts = {key: _inherited_text(lineage, key, variables, found) for key in ("fallback", "warning")}
-    facts = tuple(_text(s, ("facts", i), t, variables, found) for s in lineage for i, t in enumerate(s.file.facts))
+    facts = tuple(_render(t, ("facts", i), s, variables, found) for s in lineage for i, t in enumerate(s.file.facts))
     if not placed and not found:
         advice = "Put principles in principles/*.yaml, write `principles:`, or extend a constitution."
         found.append(source.document.problem((), "the constitution has no principles.", advice))
@@ -167,6 +171,13 @@ def _compile(
         warning=texts["warning"] or _WARNING,
         _source=source,
     )
+
+
+def _alike(value: object, declared: Scalar) -> bool:
+    """Of the same kind: "false" from an environment is text, and would switch off what asks for false."""
+    if isinstance(declared, bool) or isinstance(value, bool):
+        return isinstance(declared, bool) and isinstance(value, bool)
+    return isinstance(value, str) if isinstance(declared, str) else isinstance(value, int | float)
 
 
 def _lineage(source: Source, seen: set[Path]) -> Iterator[Source]:
@@ -240,17 +251,11 @@ def _render(
         return value
 
 
-def _text(
-    source: Source, path: tuple[str | int, ...], text: Any, variables: Mapping[str, Scalar], found: list[Problem]
-) -> Any:
-    return _render(text, path, source, variables, found)
-
-
 def _inherited_text(lineage: Sequence[Source], key: str, variables: Mapping[str, Scalar], found: list[Problem]) -> Any:
     for source in reversed(lineage):
         text = getattr(source.file, key)
         if text:
-            return _text(source, (key,), text, variables, found)
+            return _render(text, (key,), source, variables, found)
     return None
 
 
@@ -270,6 +275,3 @@ def _selected(
         here = jurisdiction is None or not principle.jurisdictions or jurisdiction in principle.jurisdictions
         if applies and here:
             yield principle
-
-
-__all__ = ["Constitution", "ConstitutionFile"]

@@ -16,8 +16,8 @@ class Judge(Protocol):
     """Decides, for principles, whether an exchange's reply complies.
 
     `name` stands in verdicts and in the audit trail. `judge` is a step: it yields the requests it needs
-    done and returns its verdicts, at most one for a principle. A covered principle without a verdict is
-    undecided.
+    done and returns its verdicts; where it gives several on a principle, the gravest counts. A covered
+    principle without a verdict is undecided.
     """
 
     name: str

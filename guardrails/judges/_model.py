@@ -97,7 +97,11 @@ class ModelJudge:
             return [
                 Verdict(p.id, Decision.UNDECIDED, self.name, reason=found.reason, failed=failed) for p in principles
             ]
-        return [found.get(p.id) or Verdict(p.id, Decision.COMPLIES, self.name) for p in principles]
+        verdicts = []
+        for principle in principles:
+            named = [verdict for verdict in found if verdict.principle == principle.id]
+            verdicts += named or [Verdict(principle.id, Decision.COMPLIES, self.name)]
+        return verdicts
 
     def _brief(self, principles: Sequence[Principle]) -> _Brief:
         brief = self._last
@@ -115,15 +119,11 @@ class ModelJudge:
         return brief
 
 
-def _findings(value: Mapping[str, Any], ids: set[str], count: int, judge: str) -> dict[str, Verdict]:
+def _findings(value: Mapping[str, Any], ids: set[str], count: int, judge: str) -> list[Verdict]:
     listed = value.get("findings")
     if not isinstance(listed, list):
         raise UnreadableError('the object has no list "findings"')
-    found: dict[str, Verdict] = {}
-    for item in listed:
-        verdict = _verdict(item, ids, count, judge)
-        found[verdict.principle] = _joined(found.get(verdict.principle), verdict)
-    return found
+    return [_verdict(item, ids, count, judge) for item in listed]
 
 
 def _verdict(item: Any, ids: set[str], count: int, judge: str) -> Verdict:
@@ -148,24 +148,6 @@ def _verdict(item: Any, ids: set[str], count: int, judge: str) -> Verdict:
         sentences=tuple(sorted(set(sentences))),
         confidence=None if confidence is None else int(confidence),
         reason="the judge could not tell" if decision == "undecided" else "",
-    )
-
-
-def _joined(first: Verdict | None, second: Verdict) -> Verdict:
-    """Two findings on one principle are one: the graver decision, all the sentences."""
-    if first is None:
-        return second
-    graver = first if first.violates or not second.violates else second
-    whole = not (first.sentences and second.sentences)
-    confidences = [c for c in (first.confidence, second.confidence) if c is not None]
-    return Verdict(
-        graver.principle,
-        graver.decision,
-        graver.judge,
-        critique="; ".join(filter(None, (first.critique, second.critique))),
-        sentences=() if whole else tuple(sorted({*first.sentences, *second.sentences})),
-        confidence=max(confidences) if len(confidences) == 2 else None,  # noqa: PLR2004 - both gave one
-        reason=graver.reason,
     )
 
 

@@ -51,7 +51,9 @@ def _safely(judge: Judge, exchange: Exchange, principles: Sequence[Principle]) -
         verdicts, reason = [], f"raised {type(error).__name__}"
     if not reason:
         return verdicts
-    covered = [p for p in principles if judge.covers(p)]
+    # What a broken judge would have looked at is undecided, though its silence would have decided nothing.
+    looks_at = getattr(judge, "looks_at", judge.covers)
+    covered = [p for p in principles if looks_at(p)]
     return [Verdict(p.id, Decision.UNDECIDED, judge.name, reason=reason, failed=True) for p in covered]
 
 

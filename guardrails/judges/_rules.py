@@ -37,6 +37,10 @@ class RuleJudge:
         """Whether one of the principle's checks decides when it is silent."""
         return any(check.decides for check in principle.checks)
 
+    def looks_at(self, principle: Principle) -> bool:
+        """Whether the principle has checks, be they signals only."""
+        return bool(principle.checks)
+
     def judge(self, exchange: Exchange, principles: Sequence[Principle]) -> Step[list[Verdict]]:
         """Run the checks over the reply."""
         findings = self._checks(principles).run(exchange)
@@ -44,9 +48,10 @@ class RuleJudge:
         return _verdicts(findings, principles)
 
     def _checks(self, principles: Sequence[Principle]) -> CheckSet:
-        if self._compiled is None or self._compiled[0] != tuple(principles):
-            self._compiled = (tuple(principles), CheckSet(principles))
-        return self._compiled[1]
+        kept = self._compiled
+        if kept is None or kept[0] != tuple(principles):
+            self._compiled = kept = (tuple(principles), CheckSet(principles))
+        return kept[1]
 
 
 def _verdicts(findings: Findings, principles: Sequence[Principle]) -> list[Verdict]:

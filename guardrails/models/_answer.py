@@ -45,11 +45,20 @@ def _object(reply: ModelReply) -> Any:
     if text.startswith("```"):
         text = text.strip("`").removeprefix("json").strip()
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_without_twins)
+    except UnreadableError:
+        raise
     except (ValueError, RecursionError):
         raise UnreadableError("the answer is not a JSON object and nothing else") from None
     if not isinstance(value, dict):
         raise UnreadableError("the answer is not a JSON object")
+    return value
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise UnreadableError("the answer has a key twice")
     return value
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from guardrails import personal_data
 from guardrails.constitution import Hit, text_in
 from guardrails.exchange import language_of
 from guardrails.models import Step
-from guardrails.patterns import compiled, view
+from guardrails.patterns import compiled
 from guardrails.revisers._interface import Revision, Task
 from guardrails.sentences import Edit, apply, body, joined
 from guardrails.verdict import Verdict
+from guardrails.views import view
 
 _GROUP = re.compile(r"\\([1-9])")
 _MASK = "***"
@@ -45,7 +46,8 @@ def mend(task: Task) -> tuple[Revision, tuple[Verdict, ...]]:
         if hit.fix or _said(hit, "append") or _said(hit, "prepend"):
             mended.setdefault(hit.principle, set()).add(hit.sentence)
     sentences = task.exchange.sentences
-    edits = _without_repeats({n: _mended(sentences[n - 1], found) for n, found in sorted(by_sentence.items())})
+    edits = {number: _mended(sentences[number - 1], found) for number, found in sorted(by_sentence.items())}
+    edits |= _repeats({number: text for number, text in edits.items() if _whole(by_sentence[number])})
     before, after = _disclosures(task, hits, apply(task.exchange.reply, map(Edit, edits, edits.values())))
     if before and sentences:
         edits[1] = joined(*before, edits.get(1, body(sentences[0])))
@@ -107,14 +109,19 @@ def _group(hit: Hit, number: int) -> str:
     return hit.match.group(number) or ""
 
 
-def _without_repeats(edits: dict[int, str]) -> dict[int, str]:
-    """Two sentences that the same wording replaces become one."""
+def _whole(hits: Sequence[Hit]) -> bool:
+    return any(hit.fix and hit.fix.sentence for hit in hits)
+
+
+def _repeats(edits: Mapping[int, str]) -> dict[int, str]:
+    """Of the sentences that the same wording replaces, the first keeps it: the others are deleted."""
     seen: set[str] = set()
-    kept = {}
+    deleted = {}
     for number, text in edits.items():
-        kept[number] = "" if text in seen else text
+        if text in seen:
+            deleted[number] = ""
         seen.add(text)
-    return kept
+    return deleted
 
 
 def _disclosures(task: Task, hits: Sequence[Hit], mended: str) -> tuple[list[str], list[str]]:
