@@ -7,12 +7,12 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import replace
+from dataclasses import asdict, replace
 from time import monotonic
 from types import TracebackType
 from typing import Any, Literal, ParamSpec, Self, TypeVar, overload
 
-from guardrails import _drive, _labels, _native
+from guardrails import __version__, _drive, _labels, _native
 from guardrails._assemble import judge_workers, judges_from, one_of, reviser_from, reviser_workers
 from guardrails._budget import Budget
 from guardrails._decorate import ExchangeFrom
@@ -96,11 +96,15 @@ class Guard:
         one_of("redaction", redaction, ("full",))
         one_of("require_approved", require_approved, (False,))
         self.constitution = _constitution(constitution, jurisdiction, variables)
+        one_of("language", language, (None, "en", "ja"))
+        if max_revisions is not None and (type(max_revisions) is not int or max_revisions < 0):
+            raise ConfigurationError(f"max_revisions={max_revisions!r} is not a whole number from 0 on.")
+        self._language = language or "en"
         made = None if model is None else model_from(model)
         self._setup = Setup(
             self.constitution,
-            judges=judges_from(judge, made, self.constitution, language or "en"),
-            reviser=reviser_from(reviser, made, self.constitution, language or "en"),
+            judges=judges_from(judge, made, self.constitution, self._language),
+            reviser=reviser_from(reviser, made, self.constitution, self._language),
             budget=budget or Budget(),
             max_revisions=self.constitution.settings.max_revisions if max_revisions is None else max_revisions,
             on_error=on_error,
@@ -229,7 +233,21 @@ class Guard:
         return replace(outcome, text=text, reply=reply, elapsed=monotonic() - began, enforced=self.enforces)
 
     def _run(self, exchange: Exchange, outcome: Outcome) -> Run:
-        return Run(exchange, outcome, *self._workers, labels=_labels.current())
+        return Run(exchange, outcome, *self._workers, labels=_labels.current(), guard=self._settings)
+
+    @functools.cached_property
+    def _settings(self) -> Mapping[str, str | float | bool | None]:
+        """What verdicts and their consequences depend on besides the constitution, for the record."""
+        setup = self._setup
+        return {
+            "library": __version__,
+            "language": self._language,
+            "max_revisions": setup.max_revisions,
+            "on_blocked": self.on_blocked,
+            "on_error": setup.on_error,
+            "allow_unjudged": setup.allow_unjudged,
+            **{f"budget_{name}": value for name, value in asdict(setup.budget).items()},
+        }
 
     @functools.cached_property
     def _workers(self) -> tuple[tuple[Worker, ...], tuple[Worker, ...]]:

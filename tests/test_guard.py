@@ -445,3 +445,53 @@ def test_imports_are_lazy(statement, never):
     code = f"import sys; {statement}; print(*{{name.split('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not never & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("options", [{"max_revisions": "2"}, {"max_revisions": -1}, {"language": "jp"}])
+def test_values_that_cannot_be_are_refused_when_building(constitution, options):
+    """A value of the wrong kind is the construction's error, not a later call's."""
+    with pytest.raises(ConfigurationError, match=next(iter(options))):
+        Guard(constitution, audit=None, **options)
+
+
+@pytest.mark.parametrize("value", ["false", None, 0])
+def test_a_variable_keeps_its_kind(value):
+    """Text from an environment does not switch off the principles that ask for a switch."""
+    with pytest.raises(ConfigurationError, match="is_licensed_adviser"):
+        Guard("finance", audit=None, allow_unjudged=True, variables={"is_licensed_adviser": value})
+
+
+def test_the_record_says_what_the_guard_was_built_with(constitution, tmp_path):
+    """What verdicts depend on besides the wording is in the record: version, limits, opened defaults."""
+    guard = Guard(constitution, audit=tmp_path / "a.db", max_revisions=1, budget=Budget(calls=3), allow_unjudged=True)
+    stored = guard.audit.run(guard.review("q", "Fine.").run_id).run
+    assert stored.guard["library"] == guardrails.__version__
+    assert (stored.guard["max_revisions"], stored.guard["budget_calls"]) == (1, 3)
+    assert stored.guard["allow_unjudged"] is True
+    guard.close()
+
+
+def test_a_broken_rule_is_said_to_be_broken_even_when_time_ran_out(constitution):
+    """A violation that blocks is the cause, whatever else was late."""
+
+    async def slow(request):
+        await asyncio.sleep(30)
+
+    outcome = Guard(constitution, model=slow, budget=Budget(seconds=0.05), audit=None).review("q", "A secret.")
+    assert (outcome.status, outcome.cause) == (Status.BLOCKED, Cause.VIOLATION)
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_a_judge_cannot_end_more_than_its_own_verdict(constitution, error, kind):
+    """Whatever a judge function raises, the call ends in an outcome: blocked, as a broken check."""
+
+    def judge(exchange, principle):
+        raise error
+
+    async def ajudge(exchange, principle):
+        raise error
+
+    judges = FunctionJudge(judge if kind == "def" else ajudge, {"no-secrets"})
+    guard = Guard(constitution, judge=judges, audit=None)
+    assert guard.review("q", "Fine.").cause is Cause.ERROR

@@ -7,7 +7,8 @@ stand beside the chain, behind salted commitments.
 from __future__ import annotations
 
 from guardrails.audit._chain import Verification
-from guardrails.audit._record import Run, Worker, uuid7
+from guardrails.audit._ids import uuid7
+from guardrails.audit._record import Run, Worker
 from guardrails.audit._store import Entry, Record, Store, Text
 from guardrails.audit._trail import AuditTrail, RunSummary, StoredRun
 

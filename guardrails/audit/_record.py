@@ -9,12 +9,10 @@ the chain over the bodies vouches for the texts too, and still stands when a tex
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from secrets import randbits, token_bytes
+from secrets import token_bytes
 from typing import TYPE_CHECKING, TypedDict
-from uuid import UUID
 
 from guardrails.audit._store import Entry, Text
 from guardrails.exchange import Exchange, Message, Role
@@ -48,7 +46,8 @@ class Run:
 
     `exchange` is the conversation as it was judged first: its reply is the outcome's `original`.
     `judges` and `revisers` are those that could be asked. `labels` are the caller's, by name.
-    `time` is when the call ended, now if not given; without a time zone it is a `ValueError`.
+    `time` is when the call ended, now if not given; without a time zone it is a `ValueError`. `guard`
+    holds what the guard was built with, as names, numbers and switches: no free text.
     """
 
     exchange: Exchange
@@ -57,6 +56,7 @@ class Run:
     revisers: tuple[Worker, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
+    guard: Mapping[str, str | float | bool | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.time.tzinfo is None:
@@ -108,6 +108,7 @@ class Fields(TypedDict):
     time: str
     constitution: ConstitutionFields
     enforced: bool
+    guard: dict[str, str | float | bool | None]
     status: str
     cause: str | None
     judges: list[dict[str, str]]
@@ -125,17 +126,6 @@ class Fields(TypedDict):
     labels: list[str]
     texts: dict[str, str]
     same: dict[str, str]
-
-
-def uuid7() -> str:
-    """A new run id: a UUID of version 7 (RFC 9562), so that ids sort by the time they were made.
-
-    Sixty of its bits are time, to a quarter of a microsecond (the RFC's method 3): ordered within a
-    process without a counter, a lock, or any other state that a fork would copy.
-    """
-    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
-    fraction = (rest << 12) // 1_000_000
-    return str(UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 0b10 << 62 | randbits(62)))
 
 
 def build(run: Run, content: bytes | None = None) -> Entry:
@@ -163,6 +153,7 @@ def build(run: Run, content: bytes | None = None) -> Entry:
             "stored": content is not None,
         },
         "enforced": outcome.enforced,
+        "guard": dict(run.guard),
         "status": outcome.status.value,
         "cause": outcome.cause.value if outcome.cause else None,
         "judges": [asdict(worker) for worker in run.judges],
@@ -272,6 +263,7 @@ def restore(fields: Fields, texts: Iterable[Text]) -> Run:
         tuple(Worker(**worker) for worker in fields["revisers"]),
         dict(zip(fields["labels"], _texts_of("labels", len(fields["labels"]), found), strict=True)),
         datetime.fromisoformat(fields["time"]),
+        fields["guard"],
     )
 
 
