@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 # sentencex is quadratic in a paragraph of non-ASCII text, so it is fed pieces of this many characters.
 _PIECE = 2_000
+_MOST_COMPARED = 250_000
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _FENCE = re.compile(r"[ \t]{0,3}(`{3,}|~{3,})")
@@ -89,6 +91,29 @@ def apply(text: str, edits: Iterable[Edit], append: str | None = None) -> str:
     return edited
 
 
+def changes(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int, int, int]]:
+    """Where two lists of sentences differ: `before[i1:i2]` became `after[j1:j2]`, in order.
+
+    >>> changes(["A. ", "B. ", "C."], ["A. ", "X. ", "C."])
+    [(1, 2, 1, 2)]
+    """
+    start = next(
+        (i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(len(before), len(after))
+    )
+    rest = min(len(before), len(after)) - start
+    tail = zip(reversed(before), reversed(after), strict=False)
+    end = min(rest, next((i for i, (a, b) in enumerate(tail) if a != b), rest))
+    old, new = before[start : len(before) - end], after[start : len(after) - end]
+    if len(old) * len(new) > _MOST_COMPARED:  # comparing all with all takes too long: one great change
+        return [(start, len(before) - end, start, len(after) - end)]
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    return [
+        (start + i1, start + i2, start + j1, start + j2)
+        for tag, i1, i2, j1, j2 in matcher.get_opcodes()
+        if tag != "equal"
+    ]
+
+
 def joined(*texts: str) -> str:
     """Texts one after the other, with a space between those that need one.
 
@@ -121,7 +146,7 @@ def _replaced(sentence: str, new: str) -> str:
     if not new:
         return ""
     start = _body_start(sentence)
-    if start == len(sentence):  # white space alone, or a bare marker
+    if not sentence[start:].strip():  # white space alone, or a bare marker
         return sentence + new
     end = len(sentence.rstrip())
     marker = _MARKER.match(new)

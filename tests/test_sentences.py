@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support import hostile_text
 
-from guardrails.sentences import Edit, EditError, apply, body, split
+from guardrails.sentences import Edit, EditError, apply, body, changes, split
 
 PLAIN = (
     "The fund fell by 5% in 2024. ",
@@ -199,3 +199,21 @@ def test_a_body_stands_in_its_sentence(text):
     for sentence in split(text):
         assert body(sentence) in sentence
         assert body(sentence) == body(sentence).rstrip()
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=12), st.lists(st.sampled_from("abc"), max_size=12))
+def test_changes_lead_from_one_list_to_the_other(before, after):
+    """Replacing what changed gives the other list, changes are in order, and equal lists have none."""
+    built, end = [], 0
+    for i1, i2, j1, j2 in changes(before, after):
+        assert i1 >= end
+        built += [*before[end:i1], *after[j1:j2]]
+        end = i2
+    assert built + before[end:] == after
+    assert (changes(before, after) == []) == (before == after)
+
+
+def test_long_lists_are_compared_too():
+    """Lists too long to compare all with all share their ends, and the middle is one change."""
+    before, after = ["x"] + ["a"] * 9_000 + ["y"], ["x"] + ["b"] * 9_000 + ["y"]
+    assert changes(before, after) == [(1, 9_001, 1, 9_001)]

@@ -10,14 +10,13 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import SequenceMatcher
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from guardrails.outcome import Attempt, Outcome, Status
-from guardrails.sentences import split
+from guardrails.sentences import changes, split
 from guardrails.verdict import Decision, Verdict
 
 COLOURS = {Status.PASSED: "green", Status.REVISED: "yellow", Status.BLOCKED: "red"}
@@ -61,11 +60,11 @@ def diff(before: str, after: str) -> Iterator[Text]:
     The numbers are those of the draft before.
     """
     old, new = split(before), split(after)
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal":
-            for number in range(i1, i2):
-                yield _line(number + 1, " ", Text(_shown(old[number])), "")
-            continue
+    shown = 0
+    for i1, i2, j1, j2 in [*changes(old, new), (len(old), len(old), len(new), len(new))]:
+        for number in range(shown, i1):
+            yield _line(number + 1, " ", Text(_shown(old[number])), "")
+        shown = i2
         gone, come = "".join(old[i1:i2]), "".join(new[j1:j2])
         left, right = _word_diff(_shown(gone), _shown(come))
         if gone:
@@ -130,11 +129,12 @@ def _line(number: int | None, mark: str, text: Text, colour: str) -> Text:
 def _word_diff(before: str, after: str) -> tuple[Text, Text]:
     left, right = Text(style="red"), Text(style="green")
     old, new = _WORDS.findall(before), _WORDS.findall(after)
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        style = "" if tag == "equal" else "bold reverse"
-        left.append("".join(old[i1:i2]), style=style)
-        right.append("".join(new[j1:j2]), style=style)
-    return left, right
+    i, j = 0, 0
+    for i1, i2, j1, j2 in changes(old, new):
+        left.append("".join(old[i:i1])).append("".join(old[i1:i2]), style="bold reverse")
+        right.append("".join(new[j:j1])).append("".join(new[j1:j2]), style="bold reverse")
+        i, j = i2, j2
+    return left.append("".join(old[i:])), right.append("".join(new[j:]))
 
 
 def not_judged(outcome: Outcome) -> str:
