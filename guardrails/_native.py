@@ -1,31 +1,58 @@
 """Replies in the types that SDKs return them: their text out, a revised text back in.
 
 No SDK is imported: replies are told apart by their own type fields, as objects and as dictionaries
-alike. Tool calls, thinking and whatever else is not text stay as they are. Called by the guard.
+alike. A shape that is not known may hold text that nobody judged, so it is refused. Tool calls and
+thinking are not text: they pass as they are. Called by the guard.
 """
 
 from __future__ import annotations
 
+import re
 import weakref
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
+from itertools import pairwise, takewhile
+from operator import itemgetter
 from typing import Any
 
 from guardrails.errors import UnsupportedReply
 from guardrails.outcome import Outcome
 from guardrails.sentences import split
 
+# Anthropic's content blocks that are no prose for the reader. A type that is in no list is refused: a new
+# one may hold prose. So is `compaction`: its summary is prose that can be neither judged nor altered.
+_NOT_PROSE = frozenset({
+    "thinking", "redacted_thinking", "tool_use", "server_tool_use", "mcp_tool_use", "web_search_tool_result",
+    "web_fetch_tool_result", "code_execution_tool_result", "bash_code_execution_tool_result",
+    "text_editor_code_execution_tool_result", "tool_search_tool_result", "mcp_tool_result", "advisor_tool_result",
+    "mcp_tool_listing", "container_upload", "fallback",
+})  # fmt: skip
+
+# What a copy keeps of the reply it stands for. Everything else may repeat or describe the text that is gone.
+_MESSAGE_IDS = frozenset({"id", "type", "role", "model", "usage", "container"})
+_MESSAGE = _MESSAGE_IDS | {"stop_reason", "stop_sequence", "stop_details", "diagnostics", "context_management"}
+_COMPLETION = frozenset({"id", "object", "created", "model", "usage", "service_tier", "system_fingerprint", "metadata"})
+_CALLS = ("tool_calls", "function_call")
+_REASONING = ("reasoning_content", "reasoning")
+_NAME = re.compile(r"[a-z\d_.]{1,50}")  # a name may be shown in an error, a text may not
+
 _outcomes: dict[int, tuple[weakref.ref[Any], Outcome]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Native:
-    """A reply in the type it came in. `texts` are its text parts, in order; `text` is what is judged."""
+    """A reply in the type it came in.
+
+    `texts` are its text parts, in order (of a chat completion: content and refusal); `text` is what is
+    judged. `holds_other` says that there is something known to be no prose: tool calls, thinking.
+    """
 
     value: Any
     kind: str
     texts: tuple[str, ...]
+    holds_other: bool = False
 
     @property
     def text(self) -> str:
@@ -34,8 +61,8 @@ class Native:
 
     @property
     def is_silent(self) -> bool:
-        """Whether the reply is no text at all: tool calls, say."""
-        return self.kind != "str" and not self.text.strip()
+        """Whether the reply is no text at all: tool calls, say. A reply that holds nothing is an empty text."""
+        return self.holds_other and not self.text.strip()
 
     def with_text(self, text: str) -> Any:
         """The same reply with another text; parts whose text did not change stay as they were."""
@@ -43,44 +70,36 @@ class Native:
             return self.value
         if self.kind == "str":
             return text
+        shares = _shared_out(self.texts, text)
         if self.kind == "anthropic":
-            return _with_blocks(self.value, _shared_out(self.texts, text))
-        return _with_choice(self.value, {"content": text, "refusal": None})
+            return _bare(self.value, _MESSAGE, {"content": _revised_blocks(self.value, shares, text)})
+        content, refusal = shares
+        revised = {"content": content or None, "refusal": refusal} if refusal else {"content": content}
+        return _with_message(self.value, {"role", *_CALLS}, revised)
 
     def fallback(self, text: str) -> Any:
-        """The reply with a fallback in place of all that it held, tool calls included."""
+        """The reply with a fallback in place of all that it held, tool calls and thinking included."""
         if self.kind == "str":
             return text
         if self.kind == "anthropic":
-            changes = {"content": [{"type": "text", "text": text, "citations": None}], "stop_reason": "end_turn"}
-            return _rebuilt(self.value, changes)
-        message = {"content": text, "refusal": None, "tool_calls": None, "function_call": None, "audio": None}
-        return _with_choice(self.value, message, finish_reason="stop")
+            changes = {"content": [_text_block(self.value, text)], "stop_reason": "end_turn"}
+            return _bare(self.value, _MESSAGE_IDS, changes)
+        return _with_message(self.value, {"role"}, {"content": text}, finish_reason="stop")
 
 
 def read(value: Any) -> Native:
     """Read a reply: text, an Anthropic `Message`, an OpenAI `ChatCompletion`, or a dict of those shapes.
 
     Raises:
-        UnsupportedReply: anything else.
+        UnsupportedReply: anything else, and whatever in those shapes may hold text that cannot be judged.
     """
     if isinstance(value, str):
         return Native(value, "str", (value,))
-    if _get(value, "type") == "message" and isinstance(_get(value, "content"), list):
-        blocks = [block for block in _get(value, "content") if _get(block, "type") == "text"]
-        return Native(value, "anthropic", tuple(_get(block, "text") or "" for block in blocks))
+    if _get(value, "type") == "message":
+        return _read_message(value)
     if _get(value, "object") == "chat.completion":
-        choices = _get(value, "choices") or []
-        if len(choices) != 1:
-            raise UnsupportedReply(
-                f"the reply has {len(choices)} choices, and a guard releases one. Ask for one: leave out n=."
-            )
-        message = _get(choices[0], "message")
-        return Native(value, "openai", (_get(message, "content") or _get(message, "refusal") or "",))
-    raise UnsupportedReply(
-        f"a guarded function returned {type(value).__name__}. Return the reply as str, as an Anthropic Message, "
-        "as an OpenAI ChatCompletion, or as a dict of those shapes."
-    )
+        return _read_completion(value)
+    raise _unsupported(f"a guarded function returned {type(value).__name__}.")
 
 
 def outcome_of(reply: Any) -> Outcome:
@@ -111,76 +130,169 @@ def remember(reply: Any, outcome: Outcome) -> None:
     _outcomes[key] = (weakref.ref(reply, lambda _: forget(key, None)), replace(outcome, reply=None))
 
 
+def _unsupported(problem: str) -> UnsupportedReply:
+    return UnsupportedReply(
+        f"{problem} Return the reply as str, as an Anthropic Message, as an OpenAI ChatCompletion, or as a dict of "
+        "those shapes; of any other reply, return its text as str (of an OpenAI Response: its output_text)."
+    )
+
+
+def _read_message(message: Any) -> Native:
+    blocks = _get(message, "content")
+    if _get(message, "role") != "assistant" or not isinstance(blocks, list):
+        raise _unsupported("the message is not an assistant's with a list of content blocks.")
+    texts = tuple(_block_text(number, block) for number, block in enumerate(blocks, 1) if not _is_other(block))
+    return Native(message, "anthropic", texts, len(texts) < len(blocks))
+
+
+def _is_other(block: Any) -> bool:
+    kind = _get(block, "type")
+    return isinstance(kind, str) and kind in _NOT_PROSE
+
+
+def _block_text(number: int, block: Any) -> str:
+    kind, text = _get(block, "type"), _get(block, "text")
+    if kind == "text" and isinstance(text, str):
+        return text
+    named = kind if isinstance(kind, str) and _NAME.fullmatch(kind) else "unknown"
+    raise _unsupported(f"content block {number} of the message (type: {named}) is not one that can be judged.")
+
+
+def _read_completion(completion: Any) -> Native:
+    choices = _get(completion, "choices")
+    if not isinstance(choices, list) or len(choices) != 1:
+        count = len(choices) if isinstance(choices, list) else "no list of"
+        raise UnsupportedReply(f"the reply has {count} choices, and a guard releases one. Ask for one: leave out n=.")
+    message = _get(choices[0], "message")
+    if _get(message, "role") != "assistant":
+        raise _unsupported("the choice of the completion holds no message of an assistant.")
+    if _get(message, "audio") is not None:
+        raise _unsupported("the completion holds audio, and what is spoken can be neither judged nor revised.")
+    texts = (_get(message, "content"), _get(message, "refusal"))
+    if not all(text is None or isinstance(text, str) for text in texts):
+        raise _unsupported("content and refusal of the completion's message must be str or None.")
+    other = any(_get(message, name) for name in (*_CALLS, *_REASONING))
+    return Native(completion, "openai", tuple(text or "" for text in texts), other)
+
+
 def _get(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
-
-
-def _with(value: Any, changes: Mapping[str, Any]) -> Any:
-    """A copy with some fields changed; the value itself stays as it was."""
-    return {**value, **changes} if isinstance(value, Mapping) else value.model_copy(update=changes)
-
-
-def _rebuilt(value: Any, changes: Mapping[str, Any]) -> Any:
-    """As `_with`, where the changes are plain data that an SDK's class has yet to make objects of."""
+    """A field of a dictionary or of an SDK's object; None where there is none, and of anything else."""
     if isinstance(value, Mapping):
-        return {**value, **changes}
-    made = type(value).model_validate({**value.model_dump(), **changes})
-    return value.model_copy(update={name: getattr(made, name) for name in changes})
+        return value.get(name)
+    return getattr(value, name, None) if hasattr(type(value), "model_copy") else None
 
 
-def _with_blocks(message: Any, texts: Sequence[str]) -> Any:
-    blocks, remaining = [], iter(texts)
-    for block in _get(message, "content"):
-        if _get(block, "type") != "text":
-            blocks.append(block)
-            continue
-        text = next(remaining)
-        if text == _get(block, "text"):
-            blocks.append(block)
-        elif text:  # the APIs refuse empty text blocks; citations point into the text that is gone
-            cited = {"citations": None} if _get(block, "citations") is not None else {}
-            blocks.append(_with(block, {"text": text, **cited}))
-    return _with(message, {"content": blocks})
+def _bare(value: Any, kept: Collection[str], changes: Mapping[str, Any]) -> Any:
+    """A copy with some fields changed, and None in every other one that is not kept, the unknown ones included."""
+    gone = {name: None for name, held in dict(value).items() if held is not None and name not in kept}
+    update = {**gone, **changes}
+    return {**value, **update} if isinstance(value, Mapping) else value.model_copy(update=update)
 
 
-def _with_choice(completion: Any, message: Mapping[str, Any], **choice: Any) -> Any:
+def _with_message(completion: Any, kept: Collection[str], message: Mapping[str, Any], **choice: Any) -> Any:
+    """A chat completion with another message; log-probabilities and all that described the old one go."""
     first = _get(completion, "choices")[0]
-    old = _get(first, "message")
-    held = {name: value for name, value in message.items() if _get(old, name) is not None or name == "content"}
-    logprobs = {"logprobs": None} if _get(first, "logprobs") is not None else {}
-    return _with(completion, {"choices": [_with(first, {"message": _with(old, held), **logprobs, **choice})]})
+    made = {"message": _bare(_get(first, "message"), kept, message), **choice}
+    return _bare(completion, _COMPLETION, {"choices": [_bare(first, {"index", "finish_reason"}, made)]})
+
+
+def _text_block(message: Any, text: str) -> Any:
+    block = {"type": "text", "text": text, "citations": None}
+    # An SDK's class makes its content blocks of the classes that belong to it.
+    return block if isinstance(message, Mapping) else type(message).model_construct(content=[block]).content[0]
+
+
+def _revised_blocks(message: Any, shares: Sequence[str], text: str) -> list[Any]:
+    blocks, remaining = _get(message, "content"), iter(shares)
+    made = [block if _is_other(block) else _revised_block(block, next(remaining)) for block in blocks]
+    return [block for block in made if block is not None] if shares else [*made, _text_block(message, text)]
+
+
+def _revised_block(block: Any, share: str) -> Any:
+    if not share:  # the APIs refuse empty text blocks
+        return None
+    if share != _get(block, "text"):  # citations and parsed output are those of the text that is gone
+        return _bare(block, {"type"}, {"text": share})
+    return block if _get(block, "parsed_output") is None else _bare(block, {"type", "text", "citations"}, {})
 
 
 def _shared_out(parts: Sequence[str], text: str) -> list[str]:
-    """A revised text, given back to the parts that the old one was made of, sentence by sentence."""
-    if len(parts) == 1:
-        return [text]
+    """A revised text, given back to the parts that the old one was made of, sentence by sentence.
+
+    A sentence that did not change stays in its parts, an edited one goes where the old one began, and an added
+    one where the sentence before it ended. That never goes back to an earlier part, so the shares join to the text.
+    """
+    if len(parts) <= 1:
+        return [text] * len(parts)
     old, new = split("".join(parts)), split(text)
-    owners = _owners(parts, old)
-    out = [""] * len(parts)
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal":
-            for index in range(i1, i2):
-                for part, piece in owners[index]:
-                    out[part] += piece
-        else:
-            target = owners[min(i1, len(owners) - 1)][0][0] if owners else 0
-            out[target] += "".join(new[j1:j2])
-    return out
+    spans = _spans(parts, old)
+    shares: list[list[str]] = [[] for _ in parts]
+    part = spans[0][0][0] if spans else 0
+    for sentence, match in zip(new, _matches(old, new), strict=True):
+        done = 0
+        if match is not None:
+            part = spans[match][0][0]
+            if sentence.rstrip() == old[match].rstrip():
+                for part, start, done in spans[match]:
+                    shares[part].append(sentence[start:done])
+        shares[part].append(sentence[done:])
+    joined = ["".join(share) for share in shares]
+    return joined if "".join(joined) == text else [text, *[""] * (len(parts) - 1)]
 
 
-def _owners(parts: Sequence[str], sentences: Sequence[str]) -> list[list[tuple[int, str]]]:
-    """For each sentence, the pieces of it that stand in each part."""
-    owners: list[list[tuple[int, str]]] = []
-    part, used = 0, 0
+def _spans(parts: Sequence[str], sentences: Sequence[str]) -> list[list[tuple[int, int, int]]]:
+    """For each sentence, the parts that it stands in, each with where in the sentence that is."""
+    spans: list[list[tuple[int, int, int]]] = []
+    part, room = -1, 0
     for sentence in sentences:
-        pieces, rest = [], sentence
-        while rest:
-            while used == len(parts[part]):
-                part, used = part + 1, 0
-            piece = rest[: len(parts[part]) - used]
-            pieces.append((part, piece))
-            used += len(piece)
-            rest = rest[len(piece) :]
-        owners.append(pieces)
-    return owners
+        span, start = [], 0
+        while start < len(sentence):
+            while not room:
+                part, room = part + 1, len(parts[part + 1])
+            stop = min(start + room, len(sentence))
+            span.append((part, start, stop))
+            room -= stop - start
+            start = stop
+        spans.append(span)
+    return spans
+
+
+def _matches(old: Sequence[str], new: Sequence[str]) -> list[int | None]:
+    """For each new sentence the old one that it is, or stands for, in rising order; None for an added one.
+
+    Sentences that both texts hold once are fixed points; between them, what is equal at the start and at the end
+    is matched first, then the rest in order. Linear but for finding the fixed points' order (n log n).
+    """
+    was, now = [sentence.rstrip() for sentence in old], [sentence.rstrip() for sentence in new]
+    found: list[int | None] = [None] * len(new)
+    for (i, j), (i_end, j_end) in pairwise([(0, 0), *_fixed_points(was, now), (len(was), len(now))]):
+        old_gap, new_gap = was[i:i_end], now[j:j_end]
+        paired = min(len(old_gap), len(new_gap))
+        head = _agreeing(old_gap, new_gap)
+        tail = min(paired - head, _agreeing(old_gap[::-1], new_gap[::-1]))
+        found[j : j + paired - tail] = range(i, i + paired - tail)
+        found[j_end - tail : j_end] = range(i_end - tail, i_end)
+    return found
+
+
+def _agreeing(old: Sequence[str], new: Sequence[str]) -> int:
+    """How many sentences are the same before the first that differs."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
+
+
+def _fixed_points(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
+    """Where the sentences stand that both texts hold exactly once: the longest run of them that rises in both."""
+    in_old, in_new, place = Counter(old), Counter(new), {sentence: j for j, sentence in enumerate(new)}
+    ends: list[tuple[int, int]] = []  # of the runs of each length, the end that leaves most room
+    before: dict[tuple[int, int], tuple[int, int]] = {}
+    for i, sentence in enumerate(old):
+        if in_old[sentence] == in_new[sentence] == 1:
+            point = (i, place[sentence])
+            length = bisect_left(ends, point[1], key=itemgetter(1))
+            if length:
+                before[point] = ends[length - 1]
+            ends[length : length + 1] = [point]
+    run = ends[-1:]
+    while run and run[-1] in before:
+        run.append(before[run[-1]])
+    return run[::-1]
