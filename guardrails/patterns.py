@@ -20,7 +20,8 @@ _MOST_MATCHES = 100
 _PROBES = ("", "a 1", "あ、1")
 
 _CLAUSE_END = re.compile(
-    r"[,.;:!?](?=\s|$)|[()\[\]|—、。]| - |\b(?:but|yet|whereas|however|while|though|although|because|since)\b", re.IGNORECASE
+    r"[,.;:!?](?=\s|$)|[()\[\]|—、。]| - |\b(?:but|yet|whereas|however|while|though|although|because|since)\b",
+    re.IGNORECASE,
 )
 _CLAUSE_REACH = 300
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
