@@ -6,7 +6,6 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, wait
 from dataclasses import asdict, replace
 from time import monotonic
 from types import TracebackType
@@ -17,6 +16,7 @@ from guardrails._assemble import judge_workers, judges_from, one_of, reviser_fro
 from guardrails._budget import Budget
 from guardrails._decorate import ExchangeFrom
 from guardrails._guarded import Guarded
+from guardrails._monitor import behind
 from guardrails._policy import OnError
 from guardrails._review import Setup, review, unjudged
 from guardrails.audit import AuditTrail, Run, Worker, uuid7
@@ -24,7 +24,7 @@ from guardrails.constitution import Constitution
 from guardrails.errors import ConfigurationError
 from guardrails.exchange import Exchange, Message
 from guardrails.judges import Judge
-from guardrails.models import Model, Step, in_thread, model_from, submit
+from guardrails.models import Model, Step, in_thread, model_from
 from guardrails.outcome import Outcome
 from guardrails.revisers import Reviser
 
@@ -121,7 +121,6 @@ class Guard:
         self.on_blocked = on_blocked
         self.audit = open_trail(audit)
         self._owns_audit = not isinstance(audit, AuditTrail)
-        self._behind: set[Future[Any]] = set()
 
     def review(
         self,
@@ -176,7 +175,7 @@ class Guard:
 
     def close(self) -> None:
         """Wait for what monitor mode still reviews, and close the trail."""
-        wait(list(self._behind))
+        behind.join(self)
         if self.audit is not None and self._owns_audit:
             self.audit.close()
 
@@ -254,16 +253,12 @@ class Guard:
         return judge_workers(self._setup), reviser_workers(self._setup)
 
     def watch(self, exchange: Exchange, native: _native.Native) -> None:
-        """Review behind the caller's back: monitor mode costs it nothing and raises nothing into it."""
-        future = submit(self._watched(exchange, native))
-        self._behind.add(future)
-        future.add_done_callback(self._behind.discard)
+        """Review behind the caller's back; called by guarded functions in monitor mode.
 
-    async def _watched(self, exchange: Exchange, native: _native.Native) -> None:
-        try:
-            await self.areviewed(exchange, native)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the log's, not the caller's
-            _log.exception("a review in monitor mode failed: %s", type(error).__name__)
+        Raises:
+            RuntimeError: too many reviews wait, or the process ends.
+        """
+        behind.put(self, functools.partial(self.reviewed, exchange, native))
 
 
 def _constitution(

@@ -12,6 +12,9 @@ from guardrails.sentences import split
 
 Role = Literal["system", "user", "assistant", "tool"]
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "model": "assistant"}
+_HOLDERS = ("text", "content", "output", "page_content", "refusal")  # the keys that a block's text may stand under
+_SOURCES = frozenset({"document", "search_result"})
+_CALLS = ("tool_use", "function_call")  # `server_tool_use` and `mcp_tool_use` end so too
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9d]")
 
 
@@ -94,12 +97,23 @@ def text_of(content: Any) -> str:
 
 
 def _block_text(block: Mapping[str, Any]) -> str:
-    for key in ("text", "content", "output", "page_content"):
-        if isinstance(block.get(key), str | list | tuple):
-            return text_of(block[key])
-    if block.get("type") in {"tool_use", "function_call"}:
-        return f"[{block.get('name')}({block.get('input', block.get('arguments'))})]"
-    return f"[{block.get('type', 'data')}]"
+    """A block's text, after what a document or a search result says of itself; else a marker of its kind."""
+    kind = str(block.get("type", "data"))
+    if kind.endswith(_CALLS) and "name" in block:
+        return f"[{block['name']}({block.get('input', block.get('arguments'))})]"
+    about, held = [], [block.get(key) for key in _HOLDERS]
+    if kind in _SOURCES:
+        about = [block[key] for key in ("title", "context") if block.get(key) and isinstance(block[key], str)]
+        held.append(_source_content(block.get("source")))
+    text = next((text_of(value) for value in held if isinstance(value, str | list | tuple | Mapping)), f"[{kind}]")
+    return "\n".join([*about, text])
+
+
+def _source_content(source: Any) -> Any:
+    """What a document's source holds; None for a file, an address or encoded data."""
+    if not isinstance(source, Mapping):
+        return None
+    return source.get("data" if source.get("type") == "text" else "content")
 
 
 def _context(context: str | Iterable[Any]) -> Iterable[str]:

@@ -1,14 +1,22 @@
 """Exchanges: whatever a chat API takes becomes the conversation that judges see."""
 
+import asyncio
+import functools
+
 import pytest
+from anthropic import NOT_GIVEN, omit
 from anthropic.types import TextBlock, ToolUseBlock
 from hypothesis import given
 from hypothesis import strategies as st
-from support import any_text, hostile_text
+from support import any_text, constitution, hostile_text, principle
 
+from guardrails import Guard
+from guardrails._decorate import exchange_reader
+from guardrails.errors import ConfigurationError
 from guardrails.exchange import Exchange, Message
 from guardrails.sentences import split
 
+RULES = constitution(principle("no-certainty", checks=[{"pattern": "certain", "decides": True}]))
 ROLES = st.sampled_from(["system", "developer", "user", "assistant", "tool"])
 
 
@@ -60,6 +68,25 @@ def test_ways_to_give_messages():
             [ToolUseBlock(type="tool_use", id="t", name="price", input={"fund": "X"}, caller={"type": "direct"})],
             "[price({'fund': 'X'})]",
         ),
+        ([{"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "5%"}}], "5%"),
+        (
+            [{"type": "document", "title": "Fees", "context": "2026", "source": {"type": "content", "content": "5%"}}],
+            "Fees\n2026\n5%",
+        ),
+        ([{"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "5%"}]}}], "5%"),
+        ([{"type": "document", "title": "Fees", "source": {"type": "base64", "data": "…"}}], "Fees\n[document]"),
+        ([{"type": "document", "title": None, "source": {"type": "url", "url": "…"}}], "[document]"),
+        (
+            [{"type": "search_result", "source": "…", "title": "Fees", "content": [{"type": "text", "text": "5%"}]}],
+            "Fees\n5%",
+        ),
+        (
+            [{"type": "web_fetch_tool_result", "content": {"content": {"type": "document", "source": {"data": "…"}}}}],
+            "[document]",
+        ),
+        ([{"type": "tool_result", "content": [{"type": "document", "source": {"type": "text", "data": "5%"}}]}], "5%"),
+        ([{"type": "server_tool_use", "name": "search", "input": {"query": "X"}}], "[search({'query': 'X'})]"),
+        ([{"type": "refusal", "refusal": "No."}], "No."),
     ],
 )
 def test_content_of_every_shape(content, text):
@@ -147,3 +174,69 @@ def test_the_prompt_is_the_last_user_message():
     said = [Message("user", "First?"), Message("user", "Second?"), Message("assistant", "Hm."), Message("tool", "5%")]
     assert Exchange(said).prompt == "Second?"
     assert Exchange([Message("system", "Be nice.")]).prompt == ""
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({"messages": 42}, TypeError, "not int"),
+        ({"messages": [42]}, TypeError, "not int"),
+        ({}, ConfigurationError, "nothing to judge by"),
+        ({"messages": "q", "system": object()}, ConfigurationError, "`system` is object, which judges cannot read"),
+        ({"messages": iter(["q"])}, ConfigurationError, r"messages=list\(messages\)"),
+        ({"messages": "q", "context": (d for d in ["d"])}, ConfigurationError, r"context=list\(context\)"),
+        ({"messages": [{"role": "user", "content": iter(["q"])}]}, ConfigurationError, "only once"),
+    ],
+)
+def test_what_cannot_be_read_is_said_before_the_call_is_paid(is_async, arguments, error, says):
+    """Arguments that hold no conversation, or can be read only once, are errors, and the function is not run."""
+    guard, paid = Guard(RULES, audit=None), []
+
+    async def ask(**kwargs):
+        paid.append(kwargs)
+
+    function = guard(ask if is_async else lambda **kwargs: paid.append(kwargs))
+    for call in (function, function.outcome):
+        with pytest.raises(error, match=says):
+            asyncio.run(call(**arguments)) if is_async else call(**arguments)
+    assert not paid
+
+
+def test_what_exchange_reads_can_be_read_again():
+    """`exchange=` gets no argument that the function would find used up; others are the function's own business."""
+    guard = Guard(RULES, audit=None)
+
+    @guard(exchange=lambda question, docs: Exchange(question, context=docs))
+    def answer(question: str, docs: list, log=None) -> str:
+        return f"{len(list(docs))} read, {len(list(log))} logged."
+
+    assert answer("q", ["d"], log=iter("ab")) == "1 read, 2 logged."
+    with pytest.raises(ConfigurationError, match=r"docs=list\(docs\)"):
+        answer("q", iter(["d"]))
+
+
+def test_exchange_may_ask_for_the_receiver():
+    """`exchange=` is given `self` where it names it, and whatever else it names."""
+    seen = []
+
+    class Desk:
+        name = "Rates"
+
+        @Guard(RULES, audit=None)(exchange=lambda self, **kw: seen.append((self.name, kw)) or Exchange("q"))
+        def answer(self, words: list, limit: int = 3) -> str:
+            return "Fine."
+
+    assert Desk().answer(["q"]) == "Fine."
+    assert seen == [("Rates", {"words": ["q"], "limit": 3})]
+
+
+@pytest.mark.parametrize("system", ["Be brief.", [{"type": "text", "text": "Be brief."}], ({"text": "Be brief."},)])
+@pytest.mark.parametrize("name", ["system", "instructions"])
+def test_judges_see_the_system_prompt(name, system):
+    """A system prompt is seen as text and as blocks, given apart or as a message; an SDK's mark of absence is none."""
+    read = exchange_reader(lambda question, **kwargs: "Fine.", None)
+    seen = Exchange([Message("system", "Be brief."), Message("user", "q")])
+    assert read("q", **{name: system}) == read([{"role": "system", "content": system}, Message("user", "q")]) == seen
+    assert read("q", **{name: NOT_GIVEN}, context=omit) == Exchange("q")
+    assert functools.partial(read, **{name: system})("q") == seen
