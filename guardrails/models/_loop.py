@@ -165,7 +165,12 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
             future.set_exception(error)
 
     future.set_running_or_notify_cancel()
-    threading.Thread(target=work, name="guardrails-call", daemon=True).start()
+    try:
+        threading.Thread(target=work, name="guardrails-call", daemon=True).start()
+    except RuntimeError:  # from Python 3.12 on no thread starts while the process ends: this one has to do
+        if threading.main_thread().is_alive():
+            raise
+        work()
     return await asyncio.wrap_future(future)
 
 
