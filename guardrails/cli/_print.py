@@ -107,7 +107,8 @@ def _finding(verdicts: Sequence[Verdict]) -> Text:
     line.append(f" {', '.join(v.principle for v in verdicts)}", style="bold").append(f"; {where}, by {verdict.judge}")
     if verdict.confidence is not None and verdict.judge != "rules":
         line.append(f" ({verdict.confidence}%)")
-    said = "; ".join(filter(None, (verdict.critique, verdict.reason)))
+    reason = verdict.reason.removeprefix(f"{verdict.judge}: ")  # the line names the judge already
+    said = "; ".join(filter(None, (verdict.critique, reason)))
     return line.append(f": {visible(said)}" if said else "")
 
 
