@@ -104,11 +104,17 @@ def mask(text: str, kinds: Collection[str] | None = None) -> str:
     >>> mask("4111 1111 1111 1111, SSN 536-90-4399, jane@example.com")
     '**** **** **** 1111, SSN ***-**-4399, j***@example.com'
     """
-    pieces, end = [], 0
-    for item in find(text, kinds):
-        pieces += [text[end : item.start], masked(item.kind, item.text)]
-        end = item.end
-    return "".join([*pieces, text[end:]])
+    # What stood beside a number may be one itself once that number is hidden: so again, until none is left.
+    while found := find(text, kinds):
+        pieces, end = [], 0
+        for item in found:
+            pieces += [text[end : item.start], masked(item.kind, item.text)]
+            end = item.end
+        hidden = "".join([*pieces, text[end:]])
+        if hidden == text:
+            break
+        text = hidden
+    return text
 
 
 def masked(kind: str, text: str) -> str:
