@@ -113,6 +113,7 @@ def test_any_text_is_searched(text):
 @given(TEXTS)
 @example("4111 1111 1111 1111 2222 3333 4444")
 @example("card 10.0.0.1 4111 1111 1111 1112")
+@example("4111 1111 1111 1111 4111 1111 1111")
 def test_a_masked_text_discloses_no_number(text):
     """After masking no card, account or identity number is left to find."""
     assert find(mask(text), NUMBERS) == ()
