@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from guardrails._budget import Budget as Budget
     from guardrails._guard import Guard as Guard
     from guardrails._labels import labels as labels
-    from guardrails._native import outcome_of as outcome_of
+    from guardrails._outcomes import outcome_of as outcome_of
     from guardrails.audit import AuditTrail as AuditTrail
     from guardrails.constitution import Constitution as Constitution
     from guardrails.constitution import Principle as Principle
@@ -63,7 +63,7 @@ _HOMES = {
     "Status": "outcome",
     "Verdict": "verdict",
     "labels": "_labels",
-    "outcome_of": "_native",
+    "outcome_of": "_outcomes",
 }
 
 __all__ = list(_HOMES)

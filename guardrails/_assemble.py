@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from guardrails._review import Setup
-from guardrails.audit import Worker
+from guardrails._setup import Setup
+from guardrails.audit import AuditTrail, Worker
 from guardrails.constitution import Constitution
 from guardrails.errors import ConfigurationError
 from guardrails.judges import Judge, ModelJudge, Panel, RuleJudge
 from guardrails.models import Model
 from guardrails.revisers import ModelReviser, Reviser, RuleReviser
+
+DEFAULT_AUDIT = "sqlite:///guardrails.db"
+_log = logging.getLogger("guardrails")
+_logged: set[str] = set()
 
 
 def one_of(name: str, value: object, allowed: Sequence[object]) -> None:
@@ -56,7 +63,7 @@ def reviser_from(
 
 def judge_workers(setup: Setup) -> tuple[Worker, ...]:
     """The judges as the record names them: with their models and the digests of their prompts."""
-    return tuple(_judges(setup.panel, setup.constitution))
+    return tuple(_judges(setup.whole.panel, setup.constitution))
 
 
 def reviser_workers(setup: Setup) -> tuple[Worker, ...]:
@@ -77,3 +84,27 @@ def _judges(judge: Judge, constitution: Constitution) -> Iterable[Worker]:
         yield Worker(judge.name, judge.model.name, judge.prompt_digest(constitution.principles))
     else:
         yield Worker(judge.name)
+
+
+def constitution_from(
+    source: str | os.PathLike[str] | Constitution, jurisdiction: str | None, variables: Mapping[str, Any] | None
+) -> Constitution:
+    """The constitution that was named or given, for one jurisdiction and with these variables."""
+    if not isinstance(source, Constitution):
+        return Constitution.load(source, jurisdiction=jurisdiction, variables=variables)
+    if jurisdiction is None and not variables:
+        return source
+    return source.select(jurisdiction=jurisdiction, variables=variables)
+
+
+def trail_from(audit: AuditTrail | str | os.PathLike[str] | None) -> AuditTrail | None:
+    """The trail that `audit=` and `--audit` name; the default can be moved with GUARDRAILS_AUDIT."""
+    if audit is None or isinstance(audit, AuditTrail):
+        return audit
+    if audit == DEFAULT_AUDIT:
+        audit = os.environ.get("GUARDRAILS_AUDIT") or audit
+    trail = AuditTrail.open(os.fspath(audit))
+    if trail.url not in _logged:
+        _logged.add(trail.url)
+        _log.info("audit trail: %s", trail.url)
+    return trail

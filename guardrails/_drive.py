@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from guardrails.errors import ModelError
 from guardrails.models import (
@@ -28,10 +29,12 @@ from guardrails.models import (
     advance,
     in_thread,
     is_async,
+    submit,
 )
 from guardrails.models import run as run_here
 
 T = TypeVar("T")
+F = TypeVar("F", Future[Any], asyncio.Future[Any])
 
 
 def run(step: Step[T], seconds: float | None = None) -> T:
@@ -43,20 +46,47 @@ def run(step: Step[T], seconds: float | None = None) -> T:
     >>> run(nothing())
     42
     """
-    deadline = _deadline(seconds)
-    requests = advance(step)
-    while not isinstance(requests, Done):
-        requests = advance(step, run_here(_perform(requests, deadline)))
-    return requests.value
+    begun = _begin(step, seconds)
+    return begun.value if isinstance(begun, Done) else run_here(begun)
 
 
 async def arun(step: Step[T], seconds: float | None = None) -> T:
     """Drive a step on the running event loop."""
+    begun = _begin(step, seconds)
+    return begun.value if isinstance(begun, Done) else await begun
+
+
+def start(step: Step[T], seconds: float | None = None) -> Future[T]:
+    """Begin to drive a step, on the library's own event loop, and let the caller go on."""
+    begun = _begin(step, seconds)
+    return _done(Future(), begun.value) if isinstance(begun, Done) else submit(begun)
+
+
+def astart(step: Step[T], seconds: float | None = None) -> asyncio.Future[T]:
+    """Begin to drive a step, as a task of the running event loop."""
+    begun = _begin(step, seconds)
+    if isinstance(begun, Done):
+        return _done(asyncio.get_running_loop().create_future(), begun.value)
+    return asyncio.ensure_future(begun)
+
+
+def _begin(step: Step[T], seconds: float | None) -> Done[T] | Coroutine[Any, Any, T]:
+    """A step that asks for nothing is done here and now."""
     deadline = _deadline(seconds)
     requests = advance(step)
-    while not isinstance(requests, Done):
-        requests = advance(step, await _perform(requests, deadline))
-    return requests.value
+    return requests if isinstance(requests, Done) else _rest(step, requests, deadline)
+
+
+async def _rest(step: Step[T], requests: Sequence[Request], deadline: float | None) -> T:
+    state: Sequence[Request] | Done[T] = requests
+    while not isinstance(state, Done):
+        state = advance(step, await _perform(state, deadline))
+    return state.value
+
+
+def _done(future: F, value: Any) -> F:
+    future.set_result(value)
+    return future
 
 
 def _deadline(seconds: float | None) -> float | None:

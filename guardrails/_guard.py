@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 import functools
-import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
-from time import monotonic
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, ParamSpec, Self, TypeVar, overload
 
-from guardrails import __version__, _drive, _labels, _native
-from guardrails._assemble import judge_workers, judges_from, one_of, reviser_from, reviser_workers
+from guardrails import integrations
+from guardrails._assemble import DEFAULT_AUDIT, constitution_from, judges_from, one_of, reviser_from, trail_from
 from guardrails._budget import Budget
 from guardrails._decorate import ExchangeFrom
 from guardrails._guarded import Guarded
 from guardrails._monitor import behind
 from guardrails._policy import OnError
-from guardrails._review import Setup, review, unjudged
-from guardrails.audit import AuditTrail, Run, Worker, uuid7
+from guardrails._recorder import Recorder
+from guardrails._replies import Replies, single
+from guardrails._setup import Setup
+from guardrails._streams import Done, Streams
+from guardrails.audit import AuditTrail
 from guardrails.constitution import Constitution
+from guardrails.dialects import TEXT, Events, Reply
 from guardrails.errors import ConfigurationError
 from guardrails.exchange import Exchange, Message
 from guardrails.judges import Judge
-from guardrails.models import Model, Step, in_thread, model_from
+from guardrails.models import Model, in_thread, model_from
 from guardrails.outcome import Outcome
 from guardrails.revisers import Reviser
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-DEFAULT_AUDIT = "sqlite:///guardrails.db"
-_log = logging.getLogger("guardrails")
-_logged: set[str] = set()
+C = TypeVar("C")
 
 
 class Guard:
@@ -95,16 +93,15 @@ class Guard:
         one_of("on_error", on_error, ("block", "unsafe_allow"))
         one_of("redaction", redaction, ("full",))
         one_of("require_approved", require_approved, (False,))
-        self.constitution = _constitution(constitution, jurisdiction, variables)
+        self.constitution = constitution_from(constitution, jurisdiction, variables)
         one_of("language", language, (None, "en", "ja"))
         if max_revisions is not None and (type(max_revisions) is not int or max_revisions < 0):
             raise ConfigurationError(f"max_revisions={max_revisions!r} is not a whole number from 0 on.")
-        self._language = language or "en"
         made = None if model is None else model_from(model)
         self._setup = Setup(
             self.constitution,
-            judges=judges_from(judge, made, self.constitution, self._language),
-            reviser=reviser_from(reviser, made, self.constitution, self._language),
+            judges=judges_from(judge, made, self.constitution, language or "en"),
+            reviser=reviser_from(reviser, made, self.constitution, language or "en"),
             budget=budget or Budget(),
             max_revisions=self.constitution.settings.max_revisions if max_revisions is None else max_revisions,
             on_error=on_error,
@@ -119,7 +116,10 @@ class Guard:
             )
         self.enforces = mode == "enforce"
         self.on_blocked = on_blocked
-        self.audit = open_trail(audit)
+        self.audit = trail_from(audit)
+        recorder = Recorder(self.audit, self._setup, language or "en", on_blocked)
+        self._replies = Replies(self._setup, recorder, enforces=self.enforces)
+        self._streams = Streams(self._setup, recorder, None if self.enforces else self.watch)
         self._owns_audit = not isinstance(audit, AuditTrail)
 
     def review(
@@ -139,8 +139,7 @@ class Guard:
             AuditError: the record could not be written; nothing is released.
             UnsupportedReply: the reply is of a type that cannot be judged.
         """
-        native = _native.read(reply)
-        return self.reviewed(Exchange(messages, native.text, context), native)
+        return self.reviewed(Exchange(messages, context=context), single(reply))[0]
 
     async def areview(
         self,
@@ -150,8 +149,41 @@ class Guard:
         context: str | Iterable[Any] = (),
     ) -> Outcome:
         """As `review`, on the running event loop."""
-        native = _native.read(reply)
-        return await self.areviewed(Exchange(messages, native.text, context), native)
+        return (await self.areviewed(Exchange(messages, context=context), single(reply)))[0]
+
+    def stream(
+        self,
+        messages: str | Message | Iterable[Any],
+        chunks: Iterable[str],
+        *,
+        context: str | Iterable[Any] = (),
+    ) -> Generator[str, None, None]:
+        """Release a reply that comes in chunks of text, sentence by sentence as it is judged.
+
+        Nothing unjudged comes out, and nothing that came out is taken back: what only the whole reply can be
+        judged by is decided at the end, and may end the stream. The docs say which guarantee a stream
+        gives, and which only a whole reply does.
+
+        >>> guard = Guard("finance", judge="rules", allow_unjudged=True, audit=None)
+        >>> "".join(guard.stream("Is it safe?", ["It costs 0.2%. It can", "not lose money."]))
+        'It costs 0.2%. You can lose money on it, including all that you put in.'
+
+        Raises:
+            Blocked: the rest may not be released, and the guard's `on_blocked` is `"raise"`; with `"fallback"`, the
+                fallback text follows what came out.
+            AuditError: a record could not be written; what it stands for is not released.
+        """
+        return self.streamed(Exchange(messages, context=context), chunks, TEXT.events())
+
+    def astream(
+        self,
+        messages: str | Message | Iterable[Any],
+        chunks: AsyncIterable[str],
+        *,
+        context: str | Iterable[Any] = (),
+    ) -> AsyncGenerator[str, None]:
+        """As `stream`, for an async iterable, on the running event loop."""
+        return self.astreamed(Exchange(messages, context=context), chunks, TEXT.events())
 
     @overload
     def __call__(self, function: Callable[P, R], /, *, exchange: ExchangeFrom | None = None) -> Guarded[P, R]: ...
@@ -172,6 +204,18 @@ class Guard:
         if function is None:
             return lambda function: Guarded(self, function, exchange)
         return Guarded(self, function, exchange)
+
+    def wrap(self, client: C) -> C:
+        """A client of the same class whose every reply is guarded: whole, streamed, parsed and raw.
+
+        For the clients of anthropic (Bedrock and Vertex too), openai (Azure too) and google-genai, sync and
+        async. The client that was given stays as it is. A call whose reply no guard would see raises
+        `UnguardedCall`, and is not sent.
+
+        Raises:
+            ConfigurationError: it is no client that can be wrapped.
+        """
+        return integrations.wrap(self, client)
 
     def close(self) -> None:
         """Wait for what monitor mode still reviews, and close the trail."""
@@ -199,86 +243,47 @@ class Guard:
     ) -> None:
         await self.aclose()
 
-    def reviewed(self, exchange: Exchange, native: _native.Native) -> Outcome:
-        """Review one reply and record it; called by guarded functions too."""
-        began = monotonic()
-        step = self._step(exchange, native)
-        outcome = self._finished(_drive.run(step, self._setup.budget.seconds), native, began)
-        if self.audit is not None:
-            self.audit.record(self._run(exchange, outcome), self.constitution.content)
-        return outcome
+    def reviewed(self, exchange: Exchange, reply: Reply) -> tuple[Outcome, ...]:
+        """Review a reply and record it, one outcome for each of its choices; called by guarded functions too."""
+        return self._replies.review(exchange, reply)
 
-    async def areviewed(self, exchange: Exchange, native: _native.Native) -> Outcome:
+    async def areviewed(self, exchange: Exchange, reply: Reply) -> tuple[Outcome, ...]:
         """As `reviewed`, on the running event loop."""
-        began = monotonic()
-        step = self._step(exchange, native)
-        outcome = self._finished(await _drive.arun(step, self._setup.budget.seconds), native, began)
-        if self.audit is not None:
-            await in_thread(self.audit.record, self._run(exchange, outcome), self.constitution.content)
-        return outcome
+        return await self._replies.areview(exchange, reply)
 
-    def _step(self, exchange: Exchange, native: _native.Native) -> Step[Outcome]:
-        if native.is_silent:  # tool calls, say: no text, so nothing to judge, and the record says so
-            return unjudged(exchange, self._setup, uuid7())
-        return review(exchange, self._setup, uuid7())
+    def streamed(
+        self,
+        exchange: Exchange,
+        source: Iterable[Any],
+        events: Events,
+        *,
+        raises: bool | None = None,
+        done: Done = lambda _: None,
+    ) -> Generator[Any, None, None]:
+        """Guard a stream of events; called by guarded functions and wrapped clients too.
 
-    def _finished(self, outcome: Outcome, native: _native.Native, began: float) -> Outcome:
-        if not self.enforces:
-            text, reply = native.text, native.value
-        elif outcome.blocked:
-            text, reply = outcome.text, native.fallback(outcome.text)
-        else:
-            text, reply = outcome.text, native.with_text(outcome.text)
-        return replace(outcome, text=text, reply=reply, elapsed=monotonic() - began, enforced=self.enforces)
+        `raises` overrides `on_blocked`; `done` is told the outcomes, however the stream ends.
+        """
+        raises = self.on_blocked == "raise" if raises is None else raises
+        return self._streams.open(exchange, source, events, raises=raises, done=done)
 
-    def _run(self, exchange: Exchange, outcome: Outcome) -> Run:
-        return Run(exchange, outcome, *self._workers, labels=_labels.current(), guard=self._settings)
+    def astreamed(
+        self,
+        exchange: Exchange,
+        source: AsyncIterable[Any],
+        events: Events,
+        *,
+        raises: bool | None = None,
+        done: Done = lambda _: None,
+    ) -> AsyncGenerator[Any, None]:
+        """As `streamed`, on the running event loop."""
+        raises = self.on_blocked == "raise" if raises is None else raises
+        return self._streams.aopen(exchange, source, events, raises=raises, done=done)
 
-    @functools.cached_property
-    def _settings(self) -> Mapping[str, str | float | bool | None]:
-        """What verdicts and their consequences depend on besides the constitution, for the record."""
-        setup = self._setup
-        return {
-            "library": __version__,
-            "language": self._language,
-            "max_revisions": setup.max_revisions,
-            "on_blocked": self.on_blocked,
-            "on_error": setup.on_error,
-            "allow_unjudged": setup.allow_unjudged,
-            **{f"budget_{name}": value for name, value in asdict(setup.budget).items()},
-        }
-
-    @functools.cached_property
-    def _workers(self) -> tuple[tuple[Worker, ...], tuple[Worker, ...]]:
-        return judge_workers(self._setup), reviser_workers(self._setup)
-
-    def watch(self, exchange: Exchange, native: _native.Native) -> None:
+    def watch(self, exchange: Exchange, reply: Reply) -> None:
         """Review behind the caller's back; called by guarded functions in monitor mode.
 
         Raises:
             RuntimeError: too many reviews wait, or the process ends.
         """
-        behind.put(self, functools.partial(self.reviewed, exchange, native))
-
-
-def _constitution(
-    source: str | os.PathLike[str] | Constitution, jurisdiction: str | None, variables: Mapping[str, Any] | None
-) -> Constitution:
-    if not isinstance(source, Constitution):
-        return Constitution.load(source, jurisdiction=jurisdiction, variables=variables)
-    if jurisdiction is None and not variables:
-        return source
-    return source.select(jurisdiction=jurisdiction, variables=variables)
-
-
-def open_trail(audit: AuditTrail | str | os.PathLike[str] | None) -> AuditTrail | None:
-    """The trail that `audit=` and `--audit` name; the default can be moved with GUARDRAILS_AUDIT."""
-    if audit is None or isinstance(audit, AuditTrail):
-        return audit
-    if audit == DEFAULT_AUDIT:
-        audit = os.environ.get("GUARDRAILS_AUDIT") or audit
-    trail = AuditTrail.open(os.fspath(audit))
-    if trail.url not in _logged:
-        _logged.add(trail.url)
-        _log.info("audit trail: %s", trail.url)
-    return trail
+        behind.put(self, functools.partial(self.reviewed, exchange, reply))

@@ -9,8 +9,10 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeAlias, TypeVar, cast
 
-from guardrails import _native
 from guardrails._decorate import ExchangeFrom, MisfitError, body_of, exchange_reader, name_of
+from guardrails._guarded_stream import guarded_stream, is_stream, outcome_of_stream
+from guardrails._outcomes import remember
+from guardrails.dialects import Reply, read
 from guardrails.errors import Blocked, ConfigurationError
 from guardrails.exchange import Exchange
 
@@ -44,11 +46,6 @@ class Guarded(Generic[P, R]):
 
     def __init__(self, guard: Guard, function: Callable[P, R], exchange: ExchangeFrom | None = None) -> None:
         body = body_of(function)
-        if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
-            raise ConfigurationError(
-                f"{name_of(function)}() is a generator, and this version guards whole replies. "
-                "Join its text and return it as one str."
-            )
         self._guard = guard
         self._function = function
         self._exchange = exchange
@@ -83,6 +80,8 @@ class Guarded(Generic[P, R]):
         asked, reply = self._called(self._asked if self._guard.enforces else self._noted, args, kwargs)
         if inspect.isawaitable(reply):
             return cast("R", self._areleased(asked, reply))
+        if is_stream(reply):
+            return cast("R", self._streamed(asked(), reply))
         if not self._guard.enforces:
             self._watched(asked(), reply)
             return cast("R", reply)
@@ -98,7 +97,9 @@ class Guarded(Generic[P, R]):
         asked, reply = self._called(self._asked, args, kwargs)
         if inspect.isawaitable(reply):
             return self._aoutcome(asked, reply)
-        return self._guard.reviewed(*_judged(asked(), reply))
+        if is_stream(reply):
+            return outcome_of_stream(self._guard, _known(asked()), reply)
+        return _one_or_all(self._guard.reviewed(*_judged(asked(), reply)))
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         bind = getattr(type(self._function), "__get__", None)
@@ -107,13 +108,18 @@ class Guarded(Generic[P, R]):
 
     async def _areleased(self, asked: Callable[[], Asked], reply: Awaitable[Any]) -> Any:
         exchange, awaited = await _awaited(asked, reply)
+        if is_stream(awaited):
+            return self._streamed(exchange, awaited)
         if not self._guard.enforces:
             self._watched(exchange, awaited)
             return awaited
         return self._released(await self._guard.areviewed(*_judged(exchange, awaited)))
 
-    async def _aoutcome(self, asked: Callable[[], Asked], reply: Awaitable[Any]) -> Outcome:
-        return await self._guard.areviewed(*_judged(*await _awaited(asked, reply)))
+    async def _aoutcome(self, asked: Callable[[], Asked], reply: Awaitable[Any]) -> Any:
+        exchange, awaited = await _awaited(asked, reply)
+        if is_stream(awaited):
+            return await outcome_of_stream(self._guard, _known(exchange), awaited)
+        return _one_or_all(await self._guard.areviewed(*_judged(exchange, awaited)))
 
     def _called(self, ask: _Ask, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Callable[[], Asked], Any]:
         """The conversation and what the function returned.
@@ -153,11 +159,19 @@ class Guarded(Generic[P, R]):
         except Exception as error:  # noqa: BLE001 - a reply may be of any type
             _log.exception("monitor mode cannot review %s(): %s", name_of(self._function), type(error).__name__)
 
-    def _released(self, outcome: Outcome) -> Any:
-        if outcome.blocked and self._guard.on_blocked == "raise":
-            raise Blocked(outcome)
-        _native.remember(outcome.reply, outcome)
-        return outcome.reply
+    def _streamed(self, asked: Asked, reply: Any) -> Any:
+        if isinstance(asked, Exception):  # monitor mode: nothing to judge by, and the call goes on
+            _log.error("monitor mode cannot review %s()", name_of(self._function), exc_info=asked)
+            return reply
+        return guarded_stream(self._guard, asked, reply)
+
+    def _released(self, outcomes: tuple[Outcome, ...]) -> Any:
+        for outcome in outcomes:
+            if outcome.blocked and self._guard.on_blocked == "raise":
+                raise Blocked(outcome)
+        reply = outcomes[0].reply
+        remember(reply, outcomes)
+        return reply
 
     def _misses_its_class(self, args: tuple[Any, ...]) -> bool:
         """Whether this is a class method's function, and no class comes with the call.
@@ -180,8 +194,15 @@ async def _awaited(asked: Callable[[], Asked], reply: Awaitable[Any]) -> tuple[A
     return exchange, await reply
 
 
-def _judged(asked: Asked, reply: Any) -> tuple[Exchange, _native.Native]:
+def _judged(asked: Asked, reply: Any) -> tuple[Exchange, Reply]:
+    return _known(asked), read(reply)
+
+
+def _known(asked: Asked) -> Exchange:
     if isinstance(asked, Exception):
         raise asked
-    native = _native.read(reply)
-    return asked.with_reply(native.text), native
+    return asked
+
+
+def _one_or_all(outcomes: tuple[Outcome, ...]) -> Any:
+    return outcomes[0] if len(outcomes) == 1 else outcomes

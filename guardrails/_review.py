@@ -5,113 +5,152 @@ The sync driver, the async one and tests all run this same generator; see `guard
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import replace
 
-from guardrails._budget import Budget, Spent
-from guardrails._policy import Block, OnError, Release, Revise, decide, flagged, settled
-from guardrails.constitution import Constitution, Principle
+from guardrails._budget import Spent
+from guardrails._policy import Block, Release, Revise, decide, flagged, settled
+from guardrails._setup import Scope, Setup
+from guardrails.constitution import Principle
 from guardrails.exchange import Exchange
-from guardrails.judges import Judge, Panel, RuleJudge
-from guardrails.models import Step, checked
+from guardrails.judges import Panel
+from guardrails.models import Done, Step, advance, checked
 from guardrails.outcome import Attempt, Cause, Outcome, Status
 from guardrails.revisers import FIDELITY, Reviser, Revision, Task, editable, empties, mend, unfaithful
 from guardrails.sentences import Edit, EditError, apply, joined
 from guardrails.structured import texts_of
 from guardrails.verdict import Decision, Verdict
 
-T = TypeVar("T")
+
+def review(
+    exchange: Exchange, setup: Setup, run_id: str, calls: Sequence[str] = (), *, silent: bool = False
+) -> Step[Outcome]:
+    """Review one reply: returns its outcome, without `elapsed` and `reply`, which drivers know.
+
+    `calls` are its tool calls, each as a text; `silent` says that there is no text beside them to judge.
+    """
+    outcome = yield from Review(exchange, setup, run_id).run(calls, silent=silent)
+    assert outcome is not None
+    return outcome
 
 
-@dataclass(frozen=True)
-class Setup:
-    """What a guard reviews with."""
+class Review:
+    """One review under way: of a whole reply, or of what a stream has said so far.
 
-    constitution: Constitution
-    judges: tuple[Judge, ...] = ()
-    """Besides the rules, which always run."""
-    reviser: Reviser | None = None
-    """Besides the fixes, which always go first."""
-    budget: Budget = field(default_factory=Budget)
-    max_revisions: int = 2
-    on_error: OnError = "block"
-    allow_unjudged: bool = False
+    `first` is the number of the first sentence that may still be changed: those before it are out. `spent` is
+    what the call's other reviews have spent already. With `rules_first`, a draft that the rules find broken
+    and can mend is mended before any other judge sees it.
+    """
 
-    def __post_init__(self) -> None:
-        rules = RuleJudge().with_checks(self.constitution.principles, self.constitution.checks)
-        object.__setattr__(self, "panel", Panel([rules, *self.judges]))
-
-    panel: Panel = field(init=False)
-
-    def uncovered(self) -> tuple[Principle, ...]:
-        """The principles that no judge decides."""
-        return tuple(p for p in self.constitution.principles if not self.panel.covers(p))
-
-
-def review(exchange: Exchange, setup: Setup, run_id: str) -> Step[Outcome]:
-    """Review one reply: returns its outcome, without `elapsed` and `reply`, which drivers know."""
-    return (yield from _Review(exchange, setup, run_id).run())
-
-
-def unjudged(exchange: Exchange, setup: Setup, run_id: str) -> Step[Outcome]:
-    """The outcome of a reply that holds no text: it passes, and every principle stands as unjudged."""
-    yield from ()
-    return _Review(exchange, setup, run_id).passed_unjudged()
-
-
-class _Review:
-    """One review under way."""
-
-    def __init__(self, exchange: Exchange, setup: Setup, run_id: str) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        setup: Setup,
+        run_id: str,
+        *,
+        scope: Scope | None = None,
+        spent: Spent | None = None,
+        first: int = 1,
+        rules_first: bool = False,
+    ) -> None:
         self.original = exchange
+        self.draft = exchange
+        self.made = Revision()
+        self.base: int | None = None
+        self.is_revising = False
+        self.hands_over = False
+        """Set to end the review with its next revision, unjudged: `draft` is it."""
         self.setup = setup
         self.run_id = run_id
-        self.spent = Spent(setup.budget)
+        self.scope = scope or setup.whole
+        self.spent = spent or Spent(setup.budget)
+        self.first = first
+        self.rules_first = rules_first
         self.attempts: list[Attempt] = []
         self.revisions = 0
-        self.rungs = iter(setup.constitution.settings.exhausted)
+        self.rungs = iter(self.scope.rungs)
         self.unsafe: tuple[str, ...] = ()
 
-    def passed_unjudged(self) -> Outcome:
-        return self._released(self.original.reply, ())
+    def run(self, calls: Sequence[str] = (), *, silent: bool = False) -> Step[Outcome | None]:
+        """Review the reply, then its tool calls; `silent` where there is no text to review.
 
-    def run(self) -> Step[Outcome]:
-        exchange, made = self.original, Revision()
-        base: int | None = None
-        while True:
-            verdicts = yield from self._judge(exchange)
-            self._attempt(exchange.reply, verdicts, made, base)
-            setup = self.setup
+        None comes of a review that hands over.
+        """
+        outcome = self._released(self.original.reply, ()) if silent else (yield from self._reply())
+        if outcome is None or outcome.blocked or not calls or not self.setup.calls.principles:
+            return outcome
+        return (yield from self._calls(outcome, calls))
+
+    def _reply(self) -> Step[Outcome | None]:
+        setup = self.setup
+        while not (self.hands_over and self.attempts):
+            verdicts = (self.rules_first and self._mendable()) or (yield from self._judge(self.scope.panel))
+            self._attempt(self.draft.reply, verdicts, self.made, self.base)
             match decide(setup.constitution, verdicts, setup.on_error, allow_unjudged=setup.allow_unjudged):
                 case Release(unsafe):
                     self.unsafe = unsafe
-                    return self._released(exchange.reply, verdicts)
+                    return self._released(self.draft.reply, verdicts)
                 case Block(cause):
                     return self._blocked(verdicts, cause)
                 case Revise(violations):
-                    base = len(self.attempts) - 1
-                    made = yield from self._mend(exchange, violations, base)
-                    if not made:
-                        self.attempts[base] = replace(self.attempts[base], problem=made.problem)
-                        out = made.failed or self.spent.out
-                        return self._blocked(verdicts, Cause.ERROR if out else Cause.VIOLATION)
-                    exchange = exchange.with_reply(apply(exchange.reply, made.edits, made.append))
+                    blocked = yield from self._revise(verdicts, violations)
+                    if blocked is not None:
+                        return blocked
+        return None
 
-    def _judge(self, exchange: Exchange) -> Step[tuple[Verdict, ...]]:
-        constitution, panel = self.setup.constitution, self.setup.panel
-        found = yield from self.spent.metered(panel.judge(exchange, constitution.principles))
+    def _revise(self, verdicts: tuple[Verdict, ...], violations: tuple[Verdict, ...]) -> Step[Outcome | None]:
+        """Make the next draft; an outcome where there is none to be had."""
+        # Nothing that is out is taken back.
+        if any(number < self.first for verdict in violations for number in verdict.sentences):
+            return self._blocked(verdicts, Cause.VIOLATION)
+        self.base = len(self.attempts) - 1
+        self.is_revising = True
+        self.made = made = yield from self._mend(self.draft, violations, self.base)
+        self.is_revising = False
+        if not made:
+            self.attempts[self.base] = replace(self.attempts[self.base], problem=made.problem)
+            out = made.failed or self.spent.out
+            return self._blocked(verdicts, Cause.ERROR if out else Cause.VIOLATION)
+        self.draft = self.draft.with_reply(apply(self.draft.reply, made.edits, made.append))
+        return None
+
+    def _mendable(self) -> tuple[Verdict, ...]:
+        """What the rules alone find, where they can mend all of it; nothing else has to be asked then."""
+        judging = advance(self._judge(self.scope.rules))
+        if not isinstance(judging, Done):
+            return ()
+        match decide(self.setup.constitution, judging.value, self.setup.on_error, allow_unjudged=True):
+            case Revise(violations) if not mend(self._task(self.draft, violations))[1]:
+                return judging.value
+        return ()
+
+    def _judge(self, panel: Panel) -> Step[tuple[Verdict, ...]]:
+        constitution = self.setup.constitution
+        found = yield from self.spent.metered(panel.judge(self.draft, self.scope.principles))
         verdicts = [settled(constitution, verdict) for verdict in found]
         decided = {verdict.principle for verdict in verdicts}
-        for principle in constitution.principles:
+        for principle in self.scope.principles:
             if principle.id not in decided and panel.covers(principle):
                 reason = "its judge gave no verdict"
                 verdicts.append(Verdict(principle.id, Decision.UNDECIDED, panel.name, reason=reason))
         return tuple(verdicts)
 
+    def _calls(self, outcome: Outcome, calls: Sequence[str]) -> Step[Outcome]:
+        """Judge tool calls as texts. They are released as they are, or not at all."""
+        text, setup = "\n\n".join(calls), self.setup
+        judging = Review(self.original.with_reply(text), setup, self.run_id, scope=setup.calls, spent=self.spent)
+        found = yield from judging._judge(setup.calls.panel)
+        ruling = decide(setup.constitution, found, setup.on_error, allow_unjudged=setup.allow_unjudged)
+        self.attempts.append(Attempt(text, found, calls=True))
+        verdicts = (*outcome.verdicts, *found)
+        if not isinstance(ruling, Release):
+            return self._blocked(verdicts, ruling.cause if isinstance(ruling, Block) else Cause.VIOLATION)
+        self.unsafe = tuple(dict.fromkeys((*self.unsafe, *ruling.unsafe)))
+        return self._released(outcome.text, verdicts)
+
     def _mend(self, exchange: Exchange, violations: tuple[Verdict, ...], base: int) -> Step[Revision]:
         """The next revision that is worth judging; an empty one where there is none."""
-        task = Task(exchange, self.setup.constitution, violations)
-        made = Revision()
+        task, made = self._task(exchange, violations), Revision()
         while self.revisions < self.setup.max_revisions and texts_of(exchange.reply) is None:
             self.revisions += 1
             try:
@@ -125,6 +164,9 @@ class _Review:
             self._attempt(apply(exchange.reply, made.edits, made.append), (refusal,), made, base)
             task = replace(task, feedback=refusal.critique)
         return self._next_rung(exchange, made)
+
+    def _task(self, exchange: Exchange, violations: tuple[Verdict, ...]) -> Task:
+        return Task(exchange, self.setup.constitution, violations, first=self.first, checks=self.scope.checks)
 
     def _revision(self, task: Task) -> Step[tuple[Revision, Verdict | None]]:
         """Fixes first, then the reviser for what they leave; and why the result may not even be judged."""
@@ -142,7 +184,7 @@ class _Review:
             joined(fixes.append or "", own.append or "") or None,
             "+".join(one.reviser for one in (fixes, own) if one),
         )
-        if made and empties(task, made):
+        if made and self.scope is not self.setup.window and empties(task, made):
             refusal = Verdict(FIDELITY, Decision.VIOLATES, "fidelity", critique="the edits delete the whole reply")
         return made, refusal
 
@@ -171,6 +213,12 @@ class _Review:
         late = cause is Cause.ERROR and self.spent.out
         return self._outcome(Status.BLOCKED, Cause.BUDGET if late else cause, fallback, verdicts)
 
+    def _asked(self) -> Sequence[Principle]:
+        """The principles that this outcome answers for: those of tool calls only where there were any."""
+        if self.attempts and not any(attempt.calls for attempt in self.attempts):
+            return self.scope.principles
+        return self.setup.constitution.principles
+
     def _outcome(self, status: Status, cause: Cause | None, text: str, verdicts: tuple[Verdict, ...]) -> Outcome:
         constitution = self.setup.constitution
         decided = {verdict.principle for verdict in verdicts}
@@ -183,7 +231,7 @@ class _Review:
             original=self.original.reply,
             verdicts=verdicts,
             attempts=tuple(self.attempts),
-            unjudged=tuple(p.id for p in constitution.principles if p.id not in decided),
+            unjudged=tuple(p.id for p in self._asked() if p.id not in decided),
             flags=flagged(constitution, verdicts),
             usage=self.spent.usage,
             unsafe=self.unsafe,

@@ -7,6 +7,7 @@
     │   └── ConstitutionError   a constitution with mistakes, all of them listed
     ├── Blocked                 a reply that may not be released (`.outcome` says why)
     ├── UnsupportedReply        a reply of a type that cannot be judged
+    ├── UnguardedCall           a wrapped client's call whose reply no guard would see
     ├── ModelError              a model that could not be reached or used
     └── AuditError              a trail that cannot be written, read or trusted
 
@@ -80,6 +81,10 @@ class Blocked(GuardrailsError):  # noqa: N818 - it is what happened, not a fault
 
 class UnsupportedReply(GuardrailsError, TypeError):  # noqa: N818 - a public name
     """A guarded function returned something that is not a reply."""
+
+
+class UnguardedCall(GuardrailsError):  # noqa: N818 - it is what happened, not a fault of the program
+    """A call of a wrapped client that could return text which no guard has seen; it was not sent."""
 
 
 class ModelError(GuardrailsError):

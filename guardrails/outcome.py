@@ -25,6 +25,8 @@ class Cause(StrEnum):
     """A principle was broken."""
     UNDECIDED = "undecided"
     """A principle could not be decided, or nothing was judged at all."""
+    INTERRUPTED = "interrupted"
+    """A stream that was cut off, or that its consumer left, before its end."""
     BUDGET = "budget"
     """The time, the calls or the tokens of the call's budget were used up."""
     ERROR = "error"
@@ -37,7 +39,9 @@ class Attempt:
 
     `draft` is the whole text; the first attempt holds the original. `base` is the index of the
     attempt whose draft was edited, None for the original. `reviser` names who edited. `problem` says
-    why no revision of this draft followed, where one was wanted.
+    why no revision of this draft followed, where one was wanted. The draft of a stream's window holds
+    the sentences from number `first` on: those before it were out. `calls` marks an attempt whose text
+    are the reply's tool calls.
     """
 
     draft: str
@@ -47,6 +51,8 @@ class Attempt:
     reviser: str = ""
     base: int | None = None
     problem: str = ""
+    first: int = 1
+    calls: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,35 +1,21 @@
 """A text as numbered sentences: the unit that judges cite, revisers edit and streams release.
 
-`split` is lossless: `"".join(split(text)) == text` for every string. Sentence boundaries come from
-`sentencex` (Wikimedia's rules for some 300 languages); Markdown blocks, code fences and the bounded
-pieces that keep long Japanese paragraphs linear are ours.
+`split` is lossless: `"".join(split(text)) == text` for every string, and a `Splitter` gives the same
+sentences while the text still arrives. Where they end is found in `boundaries`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-# sentencex is quadratic in a paragraph of non-ASCII text, so it is fed pieces of this many characters.
-_PIECE = 2_000
+from guardrails.boundaries import Boundaries
+
 _MOST_COMPARED = 250_000
 
-_LINE = re.compile(r"[^\n]*\n|[^\n]+")
-_FENCE = re.compile(r"[ \t]{0,3}(`{3,}|~{3,})")
 _MARKER = re.compile(r"\s*(?:(?:[-*+•・]|\d{1,3}[.)]|#{1,6}|>)[ \t\u3000]+)+|\s*[・•]\s*|\s+")
-_ITEM = re.compile(r"\s*(?:(?:[-*+•]|\d{1,3}[.)]|>)[ \t\u3000]|[・•])")
-_ALONE = re.compile(r"\s*(?:#{1,6}[ \t\u3000]|\||$)")
-_WHOLE = re.compile(r"[ \t]*(?:`{3}|~{3}|\|)")
-_QUOTE_GOES_ON = re.compile(r"(?:と(?!ころ)|って|という|など|は|が|を|に|も|の|で)")
-_ENDS_QUOTED = re.compile(r"[。．!?！？][」』）)\"”]$")
-_CITED = re.compile(
-    r"(?:^|[\s(])(?:F|Fed|Supp|App|Cir|Ct|R|Civ|Crim|P|Evid|Bankr|Stat|Rev|Bus|Prof|Gov|Ins|Corp|Fin|Code|Const|Reg"
-    r"|Regs|Ed|Cas|Div|Super|Cal|Rptr|N\.Y\.S|S\.W|N\.E|N\.W|S\.E|So|A|L|Ltd|art|arts|para|sec)\. $"
-)
-_CITATION_GOES_ON = re.compile(r"\d|[&§]|[A-Z][\w.]{0,6}\. |\([A-Z\d]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +44,53 @@ def split(text: str) -> tuple[str, ...]:
     >>> split("Returns vary. 価格は変動します。損失もあります。")
     ('Returns vary. ', '価格は変動します。', '損失もあります。')
     """
-    sentences: list[list[str]] = []
-    open_ended = True
-    for segment in _segments(text):
-        # White space alone is not a sentence: it belongs to the one before, or the one after.
-        if sentences and (open_ended or not segment.strip() or _continues(sentences[-1], segment)):
-            sentences[-1].append(segment)
-        else:
-            sentences.append([segment])
-        open_ended = open_ended and not segment.strip()
-    return tuple("".join(pieces) for pieces in sentences)
+    splitter = Splitter()
+    return (*splitter.feed(text), *splitter.end())
+
+
+class Splitter:
+    """Splits a text into sentences as it arrives: in whatever pieces, they are those of `split`.
+
+    A sentence is given out once, when what begins the next one shows that it is complete; that it ends there
+    never changes. The time for a whole text grows with its length alone, not with the number of its pieces.
+
+    >>> splitter = Splitter()
+    >>> splitter.feed("It can fall. It co"), splitter.rest
+    ([], 'It can fall. It co')
+    >>> splitter.feed("sts 0.2%."), splitter.end()
+    (['It can fall. '], ['It costs 0.2%.'])
+    """
+
+    def __init__(self) -> None:
+        self._boundaries = Boundaries()
+        self._rest: list[str] = []
+
+    @property
+    def rest(self) -> str:
+        """The text that was not given out yet."""
+        return "".join(self._rest)
+
+    def feed(self, text: str) -> list[str]:
+        """Take the next piece of the text; the sentences that are complete now, each with its white space."""
+        self._rest.append(text)
+        return self._cut(self._boundaries.feed(text))
+
+    def end(self) -> list[str]:
+        """Say that the text is complete; the rest of it, as sentences. What is fed next begins another text."""
+        sentences = self._cut(self._boundaries.feed("", final=True))
+        self._boundaries = Boundaries()
+        return sentences
+
+    def _cut(self, lengths: Sequence[int]) -> list[str]:
+        if not lengths:
+            return []
+        text, start = self.rest, 0
+        sentences = []
+        for length in lengths:
+            sentences.append(text[start : start + length])
+            start += length
+        self._rest = [text[start:]]
+        return sentences
 
 
 def apply(text: str, edits: Iterable[Edit], append: str | None = None) -> str:
@@ -173,67 +196,3 @@ def _gap(text: str) -> str:
 def _space(text: str) -> str:
     last = text.rstrip()[-1:]
     return "" if not last or last in "。！？」』" else " "
-
-
-def _segments(text: str) -> Iterator[str]:
-    for block in _blocks(text):
-        if _WHOLE.match(block):
-            yield block
-            continue
-        start = _body_start(block)
-        first, *rest = list(_sentencex(block[start:])) or [""]
-        yield block[:start] + first
-        yield from rest
-
-
-def _blocks(text: str) -> Iterator[str]:
-    """Fenced code, list items, headings and table rows stand alone; other lines join their neighbours."""
-    block, fence = "", ""
-    for line in _LINE.findall(text):
-        opening = _FENCE.match(line)
-        if fence:
-            block += line
-            closes = opening is not None and opening[1].startswith(fence) and not line.strip().strip(fence[0])
-            fence = "" if closes else fence
-            ends = closes
-        else:
-            fence = opening[1] if opening else ""
-            starts = bool(fence or _ITEM.match(line) or _ALONE.match(line))
-            if starts and block:
-                yield block
-            block = line if starts else block + line
-            ends = not fence and bool(_ALONE.match(line))
-        if ends:
-            yield block
-            block = ""
-    if block:
-        yield block
-
-
-def _sentencex(text: str) -> Iterator[str]:
-    if not text:
-        return
-    import sentencex
-
-    rest = text
-    while rest:
-        piece, rest = rest[:_PIECE], rest[_PIECE:]
-        # Its Rust core refuses lone surrogates; a stand-in of one character keeps the offsets.
-        segments = sentencex.segment("en", _SURROGATE.sub("\ufffd", piece))
-        if rest and len(segments) > 1:  # the last one may go on in the next piece
-            cut = segments.pop()
-            rest = piece[len(piece) - len(cut) :] + rest
-        start = 0
-        for segment in segments:
-            yield piece[start : start + len(segment)]
-            start += len(segment)
-
-
-def _continues(pieces: Sequence[str], segment: str) -> bool:
-    """Whether a boundary is none: in a citation (15 F. Supp. 3d 100), or before a particle (「…です。」と言った)."""
-    before = pieces[-1]
-    if _CITED.search(before):
-        goes_on = _CITATION_GOES_ON.match(segment)
-    else:
-        goes_on = _ENDS_QUOTED.search(before) and _QUOTE_GOES_ON.match(segment)
-    return bool(goes_on) and sum(map(len, pieces)) + len(segment) <= _PIECE

@@ -229,16 +229,6 @@ def test_no_guess_about_the_conversation(guard):
     assert other("a", "b") == "A gain is possible."
 
 
-def test_generators_are_refused_when_decorating(guard):
-    """A generator would be released before it is judged: refused, with what to do instead."""
-
-    def tokens(prompt: str):
-        yield "A gain"
-
-    with pytest.raises(ConfigurationError, match="generator"):
-        guard(tokens)
-
-
 @pytest.mark.parametrize("value", [42, None, b"bytes", ["a"], {"answer": "x"}, object()])
 def test_what_is_no_reply_is_an_error(guard, value):
     """A reply of another type is refused by name, never released."""

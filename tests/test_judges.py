@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from support import any_text, constitution, drive, hostile_text, principle, said
 
 from guardrails._drive import arun, run
-from guardrails._review import Setup, review
+from guardrails._review import review
+from guardrails._setup import Setup
 from guardrails.errors import ConfigurationError
 from guardrails.exchange import Exchange, Message
 from guardrails.judges import FunctionJudge, ModelJudge, Panel, RuleJudge

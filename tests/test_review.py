@@ -12,7 +12,9 @@ from support import constitution, hostile_text, principle, said
 
 from guardrails._drive import arun, run
 from guardrails._policy import Block, Release, Revise, decide, flagged, settled
-from guardrails._review import Budget, Setup, review
+from guardrails._budget import Budget
+from guardrails._review import review
+from guardrails._setup import Setup
 from guardrails.errors import ModelError
 from guardrails.exchange import Exchange
 from guardrails.judges import FunctionJudge, ModelJudge

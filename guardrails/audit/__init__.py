@@ -11,6 +11,7 @@ from guardrails.audit._ids import uuid7
 from guardrails.audit._record import Run, Worker
 from guardrails.audit._store import Entry, Record, Store, Text
 from guardrails.audit._trail import AuditTrail, RunSummary, StoredRun
+from guardrails.audit._window import StreamWindow
 
 __all__ = [
     "AuditTrail",
@@ -20,6 +21,7 @@ __all__ = [
     "RunSummary",
     "Store",
     "StoredRun",
+    "StreamWindow",
     "Text",
     "Verification",
     "Worker",

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from secrets import token_bytes
 from typing import TYPE_CHECKING, TypedDict
 
 from guardrails.audit._store import Entry, Text
+from guardrails.audit._texts import Texts
 from guardrails.exchange import Exchange, Message, Role
 from guardrails.outcome import Attempt, Cause, ConstitutionRef, Outcome, Status, Tokens, Usage
 from guardrails.sentences import Edit, split
@@ -75,10 +75,15 @@ class VerdictFields(TypedDict):
 
 
 class AttemptFields(TypedDict):
-    """A draft in a body: `sentences` counts them, `edits` are the numbers of those edited."""
+    """A draft in a body: `sentences` counts them, `edits` are the numbers of those edited.
+
+    `first` is the number of the first one; `calls` says that the text are tool calls.
+    """
 
     base: int | None
     reviser: str
+    first: int
+    calls: bool
     sentences: int
     edits: list[int]
     append: bool
@@ -130,13 +135,15 @@ class Fields(TypedDict):
 
 def build(run: Run, content: bytes | None = None) -> Entry:
     """The record of a run; `content` is the constitution's, for the trail to keep."""
-    outcome, texts = run.outcome, _Texts()
+    outcome, texts = run.outcome, Texts()
     labels = sorted(run.labels)
     texts.add_all("messages", [message.content for message in run.exchange.messages])
     texts.add_all("context", run.exchange.context)
     texts.add_all("labels", [run.labels[name] for name in labels])
     texts.add("original", outcome.original)
-    attempts = [_attempt(f"drafts/{n}", attempt, run.exchange, texts) for n, attempt in enumerate(outcome.attempts)]
+    attempts = [
+        attempt_fields(f"drafts/{n}", attempt, run.exchange, texts) for n, attempt in enumerate(outcome.attempts)
+    ]
     last = outcome.attempts[-1].verdicts if outcome.attempts else None
     verdicts = None if outcome.verdicts == last else _verdicts("verdicts", outcome.verdicts, texts)
     texts.add("text", outcome.text)
@@ -175,29 +182,7 @@ def build(run: Run, content: bytes | None = None) -> Entry:
     return Entry(fields, tuple(texts.kept), outcome.constitution.digest if content else "", content or b"")
 
 
-class _Texts:
-    """Collects a record's texts; one that it holds already is pointed to, not kept twice."""
-
-    def __init__(self) -> None:
-        self.kept: list[Text] = []
-        self.same: dict[str, str] = {}
-        self._paths: dict[str, str] = {}
-
-    def add(self, path: str, text: str | None) -> None:
-        if not text:
-            return
-        first = self._paths.setdefault(text, path)
-        if first == path:
-            self.kept.append(Text(path, token_bytes(16), text.encode("utf-8", "surrogatepass")))
-        else:
-            self.same[path] = first
-
-    def add_all(self, path: str, texts: Iterable[str]) -> None:
-        for number, text in enumerate(texts):
-            self.add(f"{path}/{number}", text)
-
-
-def _attempt(path: str, attempt: Attempt, exchange: Exchange, texts: _Texts) -> AttemptFields:
+def attempt_fields(path: str, attempt: Attempt, exchange: Exchange, texts: Texts) -> AttemptFields:
     texts.add(path, attempt.draft)
     texts.add_all(f"{path}/edits", [edit.text for edit in attempt.edits])
     texts.add(f"{path}/append", attempt.append)
@@ -207,6 +192,8 @@ def _attempt(path: str, attempt: Attempt, exchange: Exchange, texts: _Texts) -> 
     return {
         "base": attempt.base,
         "reviser": attempt.reviser,
+        "first": attempt.first,
+        "calls": attempt.calls,
         "sentences": len(sentences),
         "edits": [edit.sentence for edit in attempt.edits],
         "append": attempt.append is not None,
@@ -214,7 +201,7 @@ def _attempt(path: str, attempt: Attempt, exchange: Exchange, texts: _Texts) -> 
     }
 
 
-def _verdicts(path: str, verdicts: Sequence[Verdict], texts: _Texts) -> list[VerdictFields]:
+def _verdicts(path: str, verdicts: Sequence[Verdict], texts: Texts) -> list[VerdictFields]:
     texts.add_all(f"{path}/critiques", [verdict.critique for verdict in verdicts])
     texts.add_all(f"{path}/reasons", [verdict.reason for verdict in verdicts])
     return [
@@ -234,7 +221,7 @@ def restore(fields: Fields, texts: Iterable[Text]) -> Run:
     """The run of a record, from its body and its texts. The native reply is never recorded."""
     found = {text.path: text.text.decode("utf-8", "surrogatepass") for text in texts}
     found |= {path: found[first] for path, first in fields["same"].items()}
-    attempts = tuple(_attempt_of(f"drafts/{n}", attempt, found) for n, attempt in enumerate(fields["attempts"]))
+    attempts = tuple(attempt_of(f"drafts/{n}", attempt, found) for n, attempt in enumerate(fields["attempts"]))
     own = fields["verdicts"]
     usage = Usage(Tokens(**fields["usage"]["judge"]), Tokens(**fields["usage"]["revise"]), fields["abandoned"])
     outcome = Outcome(
@@ -254,14 +241,14 @@ def restore(fields: Fields, texts: Iterable[Text]) -> Run:
         enforced=fields["enforced"],
         unsafe=tuple(fields["unsafe"]),
     )
-    messages = tuple(map(Message, fields["messages"], _texts_of("messages", len(fields["messages"]), found)))
-    context = tuple(_texts_of("context", fields["context"], found))
+    messages = tuple(map(Message, fields["messages"], texts_of("messages", len(fields["messages"]), found)))
+    context = tuple(texts_of("context", fields["context"], found))
     return Run(
         Exchange(messages, outcome.original, context),
         outcome,
         tuple(Worker(**worker) for worker in fields["judges"]),
         tuple(Worker(**worker) for worker in fields["revisers"]),
-        dict(zip(fields["labels"], _texts_of("labels", len(fields["labels"]), found), strict=True)),
+        dict(zip(fields["labels"], texts_of("labels", len(fields["labels"]), found), strict=True)),
         datetime.fromisoformat(fields["time"]),
         fields["guard"],
     )
@@ -273,20 +260,22 @@ def reference(fields: Fields) -> ConstitutionRef:
     return ConstitutionRef(constitution["name"], constitution["version"], constitution["digest"])
 
 
-def _texts_of(path: str, count: int, found: Mapping[str, str]) -> list[str]:
+def texts_of(path: str, count: int, found: Mapping[str, str]) -> list[str]:
     return [found.get(f"{path}/{number}", "") for number in range(count)]
 
 
-def _attempt_of(path: str, attempt: AttemptFields, found: Mapping[str, str]) -> Attempt:
+def attempt_of(path: str, attempt: AttemptFields, found: Mapping[str, str]) -> Attempt:
     verdicts = _verdicts_of(f"{path}/verdicts", attempt["verdicts"], found)
-    edits = tuple(map(Edit, attempt["edits"], _texts_of(f"{path}/edits", len(attempt["edits"]), found)))
+    edits = tuple(map(Edit, attempt["edits"], texts_of(f"{path}/edits", len(attempt["edits"]), found)))
     append = found.get(f"{path}/append", "") if attempt["append"] else None
-    problem = found.get(f"{path}/problem", "")
-    return Attempt(found.get(path, ""), verdicts, edits, append, attempt["reviser"], attempt["base"], problem)
+    problem, first, calls = found.get(f"{path}/problem", ""), attempt["first"], attempt["calls"]
+    return Attempt(
+        found.get(path, ""), verdicts, edits, append, attempt["reviser"], attempt["base"], problem, first, calls
+    )
 
 
 def _verdicts_of(path: str, verdicts: Sequence[VerdictFields], found: Mapping[str, str]) -> tuple[Verdict, ...]:
-    critiques = _texts_of(f"{path}/critiques", len(verdicts), found)
-    reasons = _texts_of(f"{path}/reasons", len(verdicts), found)
+    critiques = texts_of(f"{path}/critiques", len(verdicts), found)
+    reasons = texts_of(f"{path}/reasons", len(verdicts), found)
     texts = zip(verdicts, critiques, reasons, strict=True)
     return tuple(Verdict(**fields, critique=critique, reason=reason) for fields, critique, reason in texts)

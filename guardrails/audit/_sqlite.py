@@ -83,6 +83,9 @@ _TABLES = (
 )
 
 _SELECT = "SELECT seq, CAST(body AS BLOB), hash FROM records "
+# A run's record: its outcome, or the first window of a stream that came to none.
+_IS_RUN = """(status IS NOT NULL OR json_extract(body, '$.number') = 1 AND NOT EXISTS
+  (SELECT 1 FROM records AS later WHERE later.run = records.run AND later.status IS NOT NULL))"""
 _FIRST, _LAST = -(2**63), 2**63 - 1
 _BYTES = 8_000_000  # a page of records is cut where its texts exceed this
 
@@ -130,18 +133,24 @@ class SqliteStore:
         return [Record(seq, *links.get(seq, (b"", "")), tuple(texts.get(seq, ()))) for seq in numbers]
 
     def newest(self, before: int | None, limit: int) -> Sequence[Record]:
-        """The newest outcomes' records numbered below `before`, newest first, without their texts."""
-        query = _SELECT + "WHERE status IS NOT NULL AND seq < ? ORDER BY seq DESC LIMIT ?"
+        """The newest runs' records numbered below `before`, newest first, without their texts."""
+        query = _SELECT + f"WHERE {_IS_RUN} AND seq < ? ORDER BY seq DESC LIMIT ?"
         with self._connection.transaction() as db:
             rows = db.execute(query, (_LAST if before is None else before, limit)).fetchall()
         return [Record(*row) for row in rows]
 
     def find(self, prefix: str, limit: int) -> Sequence[tuple[str, int]]:
-        """Up to `limit` runs whose id begins with `prefix`, in order, with the number of their outcome's record."""
-        query = "SELECT run, seq FROM records WHERE run >= ? AND run < ? AND status IS NOT NULL ORDER BY run LIMIT ?"
+        """Up to `limit` runs whose id begins with `prefix`, in order, with the number of their record."""
+        query = f"SELECT run, seq FROM records WHERE run >= ? AND run < ? AND {_IS_RUN} ORDER BY run LIMIT ?"  # noqa: S608 - a constant
         prefix = prefix.encode("utf-8", "replace").decode()  # SQLite takes no lone surrogate
         with self._connection.transaction() as db:
             return db.execute(query, (prefix, prefix + "\U0010ffff", limit)).fetchall()
+
+    def of_run(self, run: str) -> Sequence[Record]:
+        """All records of a run with their texts, in order."""
+        with self._connection.transaction() as db:
+            numbers = [seq for (seq,) in db.execute("SELECT seq FROM records WHERE run = ? ORDER BY seq", (run,))]
+        return [record for seq in numbers for record in self.page(seq, 1)]
 
     def constitution(self, digest: str) -> bytes | None:
         """The content that is kept under a digest."""

@@ -96,11 +96,18 @@ class Store(Protocol):
         ...
 
     def newest(self, before: int | None, limit: int) -> Sequence[Record]:
-        """The newest outcomes' records numbered below `before`, newest first, without their texts."""
+        """The newest runs' records numbered below `before`, newest first, without their texts.
+
+        A run's record is its outcome's; of a stream that came to none, its first window's.
+        """
         ...
 
     def find(self, prefix: str, limit: int) -> Sequence[tuple[str, int]]:
-        """Up to `limit` runs whose id begins with `prefix`, in order, with the number of their outcome's record."""
+        """Up to `limit` runs whose id begins with `prefix`, in order, with the number of their record."""
+        ...
+
+    def of_run(self, run: str) -> Sequence[Record]:
+        """All records of a run with their texts, in order: a stream has several."""
         ...
 
     def constitution(self, digest: str) -> bytes | None:

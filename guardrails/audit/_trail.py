@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self, cast
 from guardrails.audit._chain import GENESIS, MisfitError, Verification, check, digests, verify
 from guardrails.audit._record import SCHEMA, Fields, Run, build, reference, restore
 from guardrails.audit._store import open_store
+from guardrails.audit._window import StreamWindow, build_window, restore_interrupted
 from guardrails.errors import AuditError
 from guardrails.outcome import Cause, ConstitutionRef, Status
 
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
 
     from guardrails.audit._store import Record, Store
 
+# What a run is of which there is no outcome, only windows.
+_INTERRUPTED = {
+    "status": Status.BLOCKED.value,
+    "cause": Cause.INTERRUPTED.value,
+    "enforced": True,
+    "verdicts": None,
+    "unjudged": [],
+    "flags": [],
+    "elapsed_ms": 0.0,
+}
 _NAMED = 3  # runs named where a prefix fits several
 _PAGE = 100  # records read at a time: few enough that a writer in the same process need not wait
 
@@ -30,7 +41,7 @@ class RunSummary:
     """One run in a list: what its record's body says, without any text.
 
     `at_fault` are the principles that some draft was found to break or that could not be decided, `labels` the
-    names of the labels, `revisions` how many drafts followed the original. `elapsed` is in seconds.
+    names of the labels, `revisions` how many drafts were made by a reviser. `elapsed` is in seconds.
     The rest is as in `Outcome`.
     """
 
@@ -93,24 +104,30 @@ class AuditTrail:
         """Where the trail is, in the form that opens it from any folder."""
         return self._store.url
 
-    def record(self, run: Run, constitution: bytes | None = None) -> int:
-        """Record a run, and return the number of its record: it is durable then, and readable by others.
+    def record(self, run: Run | StreamWindow, constitution: bytes | None = None) -> int:
+        """Record a run or a stream's window, and return the number of its record.
 
-        `constitution` is the content that the outcome's constitution is the digest of; the trail keeps
-        it once, so that the wording in force can be had from the trail alone.
+        It is durable then, and readable by others. `constitution` is the content that the outcome's
+        constitution is the digest of; the trail keeps it once, so that the wording in force can be had from
+        the trail alone.
 
         Raises:
             AuditError: it could not be recorded, and nothing of it was. Nothing may be released.
         """
-        wording = run.outcome.constitution
+        wording, run_id = (
+            (run.constitution, run.run_id)
+            if isinstance(run, StreamWindow)
+            else (run.outcome.constitution, run.outcome.run_id)
+        )
         if constitution is not None and wording.digest not in self._checked:
             if sha256(constitution).hexdigest() != wording.digest:
                 raise AuditError(
                     f"the content given for the constitution {wording.name!r} has another digest than the outcome"
-                    f" of run {run.outcome.run_id} names. Give the content that it was judged under."
+                    f" of run {run_id} names. Give the content that it was judged under."
                 )
             self._checked.add(wording.digest)
-        return self._store.append(build(run, constitution))
+        made = build_window(run, constitution) if isinstance(run, StreamWindow) else build(run, constitution)
+        return self._store.append(made)
 
     def runs(self, limit: int | None = None) -> Iterator[RunSummary]:
         """The runs, newest first; all of them if there is no limit. They are read as they are asked for."""
@@ -131,6 +148,16 @@ class AuditTrail:
             AuditError: there is none, or there are several, or its record was altered.
         """
         run_id, seq = self._find(run_id)
+        record, fields = self._checked_record(run_id, seq)
+        kept = fields["constitution"]
+        content = self._store.constitution(kept["digest"]) if kept["stored"] else None
+        if fields["kind"] == "window":
+            found = [self._checked_record(run_id, record.seq) for record in self._store.of_run(run_id)]
+            run = restore_interrupted([(body, window.texts) for window, body in found])
+            return StoredRun(run, found[-1][0].seq, found[-1][0].hash, content)
+        return StoredRun(restore(fields, record.texts), seq, record.hash, content)
+
+    def _checked_record(self, run_id: str, seq: int) -> tuple[Record, Fields]:
         before = GENESIS if seq == 1 else self._store.page(seq - 1, 1)[0].hash
         record = self._store.page(seq, 1)[0]
         try:
@@ -141,9 +168,7 @@ class AuditTrail:
                 " `guardrails audit verify` checks the whole trail."
             ) from misfit
         _check_version(seq, fields)
-        kept = fields["constitution"]
-        content = self._store.constitution(kept["digest"]) if kept["stored"] else None
-        return StoredRun(restore(fields, record.texts), seq, record.hash, content)
+        return record, fields
 
     def verify(self, progress: Callable[[int], None] | None = None) -> Verification:
         """Check that every record continues the one before it, and that every text is the one recorded.
@@ -204,6 +229,8 @@ def _listed(record: Record) -> RunSummary:
 
 
 def _summary(seq: int, fields: Fields) -> RunSummary:
+    if fields["kind"] == "window":
+        fields = cast("Fields", {**_INTERRUPTED, **fields})
     attempts = fields["attempts"]
     every = [verdict for attempt in attempts for verdict in attempt["verdicts"]] + (fields["verdicts"] or [])
     at_fault = dict.fromkeys(verdict["principle"] for verdict in every if verdict["decision"] != "complies")
@@ -219,6 +246,6 @@ def _summary(seq: int, fields: Fields) -> RunSummary:
         unjudged=tuple(fields["unjudged"]),
         flags=tuple(fields["flags"]),
         labels=tuple(fields["labels"]),
-        revisions=max(len(attempts) - 1, 0),
+        revisions=sum(1 for attempt in attempts if attempt["reviser"]),
         elapsed=round(fields["elapsed_ms"] / 1000, 6),
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from guardrails._guard import DEFAULT_AUDIT, open_trail
+from guardrails._assemble import DEFAULT_AUDIT, trail_from
 from guardrails.audit import AuditTrail, StoredRun, Worker
 from guardrails.cli._data import outcome_data, print_json
 from guardrails.cli._print import COLOURS, console, diff, findings, headline, not_judged, put, visible
@@ -98,7 +98,7 @@ def verify(audit: Audit = DEFAULT_AUDIT, as_json: Json = False) -> None:
 
 
 def _open(audit: str) -> AuditTrail:
-    trail = open_trail(audit)
+    trail = trail_from(audit)
     assert trail is not None
     return trail
 

@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from guardrails._guard import DEFAULT_AUDIT, Guard
+from guardrails._assemble import DEFAULT_AUDIT
+from guardrails._guard import Guard
 from guardrails.cli._data import outcome_data, print_json
 from guardrails.cli._print import console, diff, findings, headline, not_judged, put, visible
 from guardrails.errors import ConfigurationError

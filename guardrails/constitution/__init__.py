@@ -4,7 +4,15 @@ from guardrails.constitution._checks import CheckSet, Findings, Hit
 from guardrails.constitution._compile import Constitution
 from guardrails.constitution._load import shipped
 from guardrails.constitution._mistakes import did_you_mean
-from guardrails.constitution._schema import Authority, Example, GroundedCheck, Principle, Settings, text_in
+from guardrails.constitution._schema import (
+    Authority,
+    Example,
+    GroundedCheck,
+    Principle,
+    RequireCheck,
+    Settings,
+    text_in,
+)
 
 __all__ = [
     "Authority",
@@ -15,6 +23,7 @@ __all__ = [
     "GroundedCheck",
     "Hit",
     "Principle",
+    "RequireCheck",
     "Settings",
     "did_you_mean",
     "shipped",

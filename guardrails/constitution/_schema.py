@@ -208,6 +208,9 @@ class Example(_Model):
         return self.violates or self.complies or ""
 
 
+Applies = Literal["reply", "tool_calls"]
+
+
 class Principle(_Model):
     """One rule: what it says, what it rests on, how it is checked, and examples of both kinds."""
 
@@ -225,7 +228,8 @@ class Principle(_Model):
     """Values of the constitution's variables for which it applies."""
     scope: Literal["sentence", "reply"] = "sentence"
     """`reply` where only the whole reply can be judged: disclosures, balance."""
-    applies_to: Annotated[tuple[Literal["reply"], ...], BeforeValidator(_listed), Field(min_length=1)] = ("reply",)
+    applies_to: Annotated[tuple[Applies, ...], BeforeValidator(_listed), Field(min_length=1)] = ("reply",)
+    """`tool_calls` judges the arguments of tool calls as text; a call that breaks it is blocked, never rewritten."""
     authority: tuple[Authority, ...] = ()
     checks: tuple[Check, ...] = ()
     revision: Localised | None = None

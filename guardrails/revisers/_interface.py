@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from guardrails.constitution import Constitution
+from guardrails.constitution import CheckSet, Constitution
 from guardrails.exchange import Exchange
 from guardrails.models import Step
 from guardrails.sentences import Edit
@@ -44,6 +44,8 @@ class Task:
     edits: Mapping[int, str] = field(default_factory=dict)
     append: str | None = None
     feedback: str = ""
+    first: int = 1
+    checks: CheckSet | None = None
 
 
 @runtime_checkable
@@ -64,5 +66,5 @@ class Reviser(Protocol):
 def editable(task: Task) -> frozenset[int]:
     """The numbers of the sentences that may be edited."""
     if any(not verdict.sentences for verdict in task.violations):
-        return frozenset(range(1, len(task.exchange.sentences) + 1))
-    return frozenset(number for verdict in task.violations for number in verdict.sentences)
+        return frozenset(range(task.first, len(task.exchange.sentences) + 1))
+    return frozenset(number for verdict in task.violations for number in verdict.sentences if number >= task.first)

@@ -37,7 +37,8 @@ class RuleReviser:
 def mend(task: Task) -> tuple[Revision, tuple[Verdict, ...]]:
     """The revision that the fixes alone make, and the violations that they leave to somebody else."""
     violated = {verdict.principle for verdict in task.violations}
-    hits = [hit for hit in task.constitution.checks.run(task.exchange).hits if hit.principle in violated]
+    checks = task.checks or task.constitution.checks
+    hits = [hit for hit in checks.run(task.exchange).hits if hit.principle in violated]
     by_sentence: dict[int, list[Hit]] = {}
     mended: dict[str, set[int]] = {}
     for hit in hits:
@@ -49,7 +50,7 @@ def mend(task: Task) -> tuple[Revision, tuple[Verdict, ...]]:
     edits = {number: _mended(sentences[number - 1], found) for number, found in sorted(by_sentence.items())}
     edits |= _repeats({number: text for number, text in edits.items() if _whole(by_sentence[number])})
     before, after = _disclosures(task, hits, apply(task.exchange.reply, map(Edit, edits, edits.values())))
-    if before and sentences:
+    if before and sentences and task.first == 1:
         edits[1] = joined(*before, edits.get(1, body(sentences[0])))
     elif before:
         after = [*before, *after]

@@ -18,7 +18,8 @@ from openai.types.responses import Response
 from pydantic import BaseModel
 from wire import Answer, serve
 
-from guardrails import Constitution, Guard, _native, outcome_of
+from guardrails import Constitution, Guard, _outcomes, outcome_of
+from guardrails.dialects import _anthropic, _shares, read
 from guardrails.errors import Blocked, UnsupportedReply
 
 MESSAGE = {
@@ -190,7 +191,7 @@ def test_tool_calls_alone_pass_and_every_principle_is_unjudged(guard, shape):
 @pytest.mark.parametrize("choices", [[], COMPLETION["choices"] * 2])
 def test_no_choice_and_several_choices_are_refused(guard, shape, choices):
     """A guard releases one reply: anything else is an error that says so, never an unjudged text."""
-    with pytest.raises(UnsupportedReply, match=f"{len(choices)} choices"):
+    with pytest.raises(UnsupportedReply, match="2 choices" if choices else "no list of choices"):
         guard.review("q", openai_reply(shape, choices=choices))
 
 
@@ -207,10 +208,10 @@ def test_outcome_of_finds_what_a_guarded_function_returned(guard):
         outcome_of("text")
     with pytest.raises(LookupError):
         outcome_of(openai_reply("object"))
-    count = len(_native._outcomes)
+    count = len(_outcomes._outcomes)
     del reply
     gc.collect()
-    assert len(_native._outcomes) == count - 1
+    assert len(_outcomes._outcomes) == count - 1
 
 
 def test_a_blocked_message_raises(guard):
@@ -298,8 +299,8 @@ def test_what_repeats_the_old_text_is_not_reachable_in_a_revised_reply(parsed):
     """Parsed output and reasoning were of the text that is gone; signed thinking alone stays, as it must."""
     with serve() as wire:
         reply = parsed(wire, "A gain is certain.")
-    native = _native.read(reply)
-    released = native.with_text(native.text.replace("certain", "possible"))
+    native = read(reply)
+    released = native.with_texts([native.only.text.replace("certain", "possible")])
     if parsed is anthropic_parsed:
         assert released.content[0] is reply.content[0]
         assert released.parsed_output is None
@@ -319,7 +320,7 @@ def test_an_unchanged_text_block_of_a_revised_message_loses_its_parsed_output():
     message = anthropic_reply("object", content=[]).model_copy(
         update={"content": [block, TextBlock(type="text", text="\n- A gain is certain.")]}
     )
-    revised = _native.read(message).with_text(block.text + "\n- A gain is possible.")
+    revised = read(message).with_texts([block.text + "\n- A gain is possible."])
     assert [part.text for part in revised.content] == [block.text, "\n- A gain is possible."]
     assert revised.content[0].parsed_output is None
 
@@ -373,9 +374,7 @@ def chat(message, **changes):
 
 FINE = {"type": "text", "text": "Fine."}
 UNKNOWN = {
-    "a Response": Response.construct(**RESPONSE),
     "a Response's item": Response.construct(**RESPONSE).output[0],
-    "a Response as a dict": RESPONSE,
     "a Response's item as a dict": RESPONSE["output"][0],
     "a block of a new type": blocks(FINE, {"type": "brand_new", "text": "A secret."}),
     "a block of a new type in the SDK's class": Message.construct(**blocks({"type": "brand_new", "text": "A secret."})),
@@ -435,10 +434,10 @@ json_like = st.recursive(
 def test_a_malformed_reply_is_read_or_refused(shape, changes):
     """No dictionary whatever makes reading it end in another error."""
     try:
-        native = _native.read({**shape, **changes})
+        native = read({**shape, **changes})
     except UnsupportedReply:
         return
-    assert native.with_text("New.") != native.value
+    assert native.with_texts(["New."] * len(native.choices)) != native.value
     assert "New." in repr(native.fallback("New."))
 
 
@@ -453,7 +452,7 @@ CALL = {"id": "t", "type": "function", "function": {"name": "f", "arguments": "{
         (blocks({"type": "thinking", "thinking": "Hm.", "signature": "s"}), True),
         (blocks(MESSAGE["content"][3], {"type": "text", "text": " "}), True),
         (blocks(MESSAGE["content"][3], FINE), False),
-        *((blocks({"type": kind}), True) for kind in sorted(_native._NOT_PROSE)),
+        *((blocks({"type": kind}), True) for kind in sorted(_anthropic.NOT_PROSE)),
         (chat({"role": "assistant", "content": None}), False),
         (chat({"role": "assistant", "content": None, "tool_calls": []}), False),
         (chat({"role": "assistant", "content": None, "tool_calls": [CALL]}), True),
@@ -465,24 +464,24 @@ CALL = {"id": "t", "type": "function", "function": {"name": "f", "arguments": "{
 )
 def test_a_reply_is_silent_only_by_what_is_known_to_be_no_prose(reply, silent):
     """A reply that holds nothing at all is an empty text, and judged as one."""
-    assert _native.read(reply).is_silent is silent
+    assert read(reply).only.is_silent is silent
 
 
 def test_every_block_type_of_the_sdk_is_known():
     """A new release of the SDK with a new block shows here; `compaction` is refused by decision."""
     union = BetaMessage.model_fields["content"].annotation.__args__[0]
     kinds = {kind.model_fields["type"].annotation.__args__[0] for kind in union.__origin__.__args__}
-    assert kinds - _native._NOT_PROSE == {"text", "compaction"}
+    assert kinds - _anthropic.NOT_PROSE == {"text", "compaction"}
 
 
 def test_an_empty_reply_can_be_revised(shape):
     """A text put into a reply that held none stands in a block of the SDK's own class, or in content."""
-    message = _native.read(anthropic_reply(shape, content=[])).with_text("Ask us.")
+    message = read(anthropic_reply(shape, content=[])).with_texts(["Ask us."])
     assert as_dict(message)["content"] == [{"type": "text", "text": "Ask us.", "citations": None}]
     if shape == "object":
         assert isinstance(message.content[0], TextBlock)
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": None}}
-    completion = _native.read(openai_reply(shape, choices=[choice])).with_text("Ask us.")
+    completion = read(openai_reply(shape, choices=[choice])).with_texts(["Ask us."])
     assert as_dict(completion)["choices"][0]["message"] == {"role": "assistant", "content": "Ask us."}
 
 
@@ -523,7 +522,7 @@ texts = words | st.text(max_size=20)
 @given(st.lists(texts, min_size=1, max_size=6), texts)
 def test_a_revised_text_is_shared_out_without_loss(parts, text):
     """However the text was cut into blocks, the blocks of the revised one join to exactly that."""
-    shared = _native._shared_out(parts, text)
+    shared = _shares.shared_out(parts, text)
     assert len(shared) == len(parts)
     assert "".join(shared) == text
 
@@ -531,7 +530,7 @@ def test_a_revised_text_is_shared_out_without_loss(parts, text):
 @given(st.lists(texts, min_size=1, max_size=6))
 def test_an_unchanged_text_leaves_every_block_as_it_was(parts):
     """Sharing out the old text gives the old blocks."""
-    assert _native._shared_out(parts, "".join(parts)) == list(parts)
+    assert _shares.shared_out(parts, "".join(parts)) == list(parts)
 
 
 SENTENCES = [
@@ -559,7 +558,7 @@ def test_a_text_of_the_old_sentences_is_shared_out_without_loss(old, places, dat
     parts = cut("".join(old), places)
     mixed = data.draw(st.lists(st.sampled_from([*old, added, "New 2% cap. "]), max_size=12))
     for new in (mixed, [*old, *mixed], [*mixed, *old], [*old, added]):
-        assert "".join(_native._shared_out(parts, "".join(new))) == "".join(new)
+        assert "".join(_shares.shared_out(parts, "".join(new))) == "".join(new)
 
 
 @given(sentences, st.sets(st.integers(0, 8)), cuts, st.booleans())
@@ -568,7 +567,7 @@ def test_unchanged_sentences_stay_in_their_own_blocks(old, edited, places, appen
     text = "".join(old)
     parts = cut(text, places)
     new = [f"Edit {i} stands. " if i in edited else sentence for i, sentence in enumerate(old)]
-    shared = _native._shared_out(parts, "".join(new) + "Added at last." * appends)
+    shared = _shares.shared_out(parts, "".join(new) + "Added at last." * appends)
     touched, start = set(), 0
     for i, sentence in enumerate(old):
         touched |= set(range(start, start + len(sentence))) if i in edited else set()
@@ -583,7 +582,7 @@ def test_unchanged_sentences_stay_in_their_own_blocks(old, edited, places, appen
 
 def test_a_sentence_across_blocks_keeps_its_pieces_when_one_is_appended():
     """An appended sentence stands after the last one, and takes none of it along."""
-    assert _native._shared_out(["A gain is ", "possible."], "A gain is possible. Ask us.") == [
+    assert _shares.shared_out(["A gain is ", "possible."], "A gain is possible. Ask us.") == [
         "A gain is ",
         "possible. Ask us.",
     ]
@@ -597,6 +596,6 @@ def test_sharing_out_a_long_monotonous_text_takes_no_time(change):
     middle, (old, new) = "Nope. " * 20_000, change
     text = new + middle + new
     began = time.process_time()
-    shared = _native._shared_out([old + middle[:40_000], middle[40_000:] + old], text)
+    shared = _shares.shared_out([old + middle[:40_000], middle[40_000:] + old], text)
     assert time.process_time() - began < 5
     assert "".join(shared) == text

@@ -1,0 +1,44 @@
+"""Which outcome a reply came from: kept for as long as the reply lives, and no longer."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from guardrails.outcome import Outcome
+
+_outcomes: dict[int, tuple[weakref.ref[Any], tuple[Outcome, ...]]] = {}
+
+
+def outcome_of(reply: Any) -> Outcome | tuple[Outcome, ...]:
+    """The outcome that a guarded call's reply came from; of a reply with several choices, one for each.
+
+    For SDK objects, and for their streams and raw responses once they were read to the end; a `str` or a
+    `dict` cannot carry one.
+
+    Raises:
+        TypeError: a `str` or a `dict`. Call the guarded function's `.outcome(…)` instead.
+        LookupError: no guard returned this object.
+    """
+    if isinstance(reply, str | dict):
+        raise TypeError(
+            f"a {type(reply).__name__} cannot carry its outcome; call the guarded function as function.outcome(…)"
+        )
+    for held in (reply, *(getattr(reply, name, None) for name in ("response", "http_response", "_response"))):
+        found = _outcomes.get(id(held))
+        if found is not None and found[0]() is held:
+            made = tuple(replace(outcome, reply=held if held is reply else None) for outcome in found[1])
+            return made[0] if len(made) == 1 else made
+    raise LookupError(f"this {type(reply).__name__} did not come from a guarded call, or is a stream under way")
+
+
+def remember(reply: Any, outcomes: Sequence[Outcome]) -> None:
+    """Let `outcome_of` find the outcomes for as long as the reply lives, and no longer."""
+    if isinstance(reply, str | dict) or not outcomes:  # monitor mode has none yet
+        return
+    key = id(reply)
+    forget = _outcomes.pop  # bound now: at the end of the process the module's names are gone
+    kept = tuple(replace(outcome, reply=None) for outcome in outcomes)
+    _outcomes[key] = (weakref.ref(reply, lambda _: forget(key, None)), kept)

@@ -1,0 +1,182 @@
+"""Streams held back, judged, revised and released: what to do when, without doing it.
+
+`conduct` is a generator like the loop's: it yields commands, and is sent what happened. The sync driver
+and the async one (`_release.py`) do the I/O. Rules of the house that hold here: nothing unjudged is
+released, nothing is released before its record, nothing released is taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from guardrails._held import Held
+from guardrails._lane import Lane, Window
+from guardrails.dialects import Events
+from guardrails.errors import Blocked
+from guardrails.models import Step
+from guardrails.outcome import Cause, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Let these events go out."""
+
+    events: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Wait for what comes first: the next event, the end, or the judgement in flight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Begin a judgement."""
+
+    step: Step[Window | Outcome | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Give up the judgement in flight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Make a window or an outcome durable."""
+
+    lane: Lane
+    what: Window | Outcome
+
+
+Command: TypeAlias = Emit | Next | Judge | Drop | Keep
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The next event."""
+
+    event: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """There are no more events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What came of the judgement in flight."""
+
+    result: Window | Outcome | None
+
+
+Happened: TypeAlias = Heard | Ended | Judged | None
+
+
+class Stream:
+    """One stream under way."""
+
+    def __init__(self, lane: Callable[[], Lane], events: Events, *, raises: bool) -> None:
+        self._events = events
+        self._held = Held(lane, events)
+        self._raises = raises
+        self._judged: Lane | None = None
+
+    def conduct(self) -> Generator[Command, Happened, None]:
+        """Hold the stream back, and release it window by window.
+
+        Raises:
+            Blocked: the reply may not be released, and the guard raises.
+            UnsupportedReply: an event may hold text that cannot be judged.
+        """
+        while not isinstance(happened := (yield Next()), Ended):
+            if isinstance(happened, Judged):
+                if (yield from self._settled(happened.result)):
+                    return
+            elif isinstance(happened, Heard) and self._held.hear(happened.event).failed:
+                yield from self._failed(happened.event)
+                return
+            yield Emit(list(self._held.released()))
+            if self._judged is None and (due := self._due()):
+                self._judged = due
+                yield Judge(due.window())
+        if self._judged is not None and (yield from self._landed(self._judged)):
+            return
+        yield from self._close()
+
+    def interrupted(self, cause: Cause = Cause.INTERRUPTED) -> Iterator[Keep]:
+        """What to record where the stream came to no end of its own: what is not recorded yet."""
+        for lane in self._held.lanes.values():
+            if lane.outcome is None:
+                yield Keep(lane, lane.interrupted(cause))
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """One for each alternative, once they are there."""
+        found = [lane.outcome for _, lane in sorted(self._held.lanes.items())]
+        return tuple(outcome for outcome in found if outcome is not None)
+
+    def _due(self) -> Lane | None:
+        return next((lane for lane in self._held.lanes.values() if lane.is_due), None)
+
+    def _settled(self, result: Window | Outcome | None) -> Generator[Command, Happened, bool]:
+        """Record what a window came to; whether the stream ends here."""
+        lane, self._judged = self._judged, None
+        assert lane is not None
+        if isinstance(result, Outcome):
+            yield from self._blocked(lane)
+            return True
+        if result is not None:
+            yield Keep(lane, result)
+        return False
+
+    def _landed(self, lane: Lane) -> Generator[Command, Happened, bool]:
+        """See to the window that is still being judged at the end; whether the stream ends with it.
+
+        The closing judgement is that of the last window, too, so this one is not waited for. A revision under way
+        is: the closing judgement judges it.
+        """
+        if not lane.is_revising:
+            yield Drop()
+            lane.drop()
+            return False
+        lane.hand_over()
+        happened = yield Next()
+        assert isinstance(happened, Judged)
+        return happened.result is not None and (yield from self._settled(happened.result))
+
+    def _close(self) -> Generator[Command, Happened, None]:
+        """Judge the reply as a whole, and release what is left of it."""
+        for choice, lane in sorted(self._held.lanes.items()):
+            if self._events.has_stop and not lane.is_complete:
+                lane.interrupted()
+                yield from self._blocked(lane)
+                return
+            lane.calls = self._events.calls(choice)
+            yield Judge(lane.closing())
+            yield Next()
+            if lane.outcome is None or lane.outcome.blocked:
+                yield from self._blocked(lane)
+                return
+        for lane in self._held.lanes.values():
+            assert lane.outcome is not None
+            yield Keep(lane, lane.outcome)
+        yield Emit(self._held.ending())
+
+    def _blocked(self, lane: Lane) -> Generator[Command, Happened, None]:
+        assert lane.outcome is not None
+        outcome = lane.outcome
+        yield Keep(lane, outcome)
+        yield from self.interrupted()  # one blocked alternative blocks them all
+        if self._raises:
+            raise Blocked(outcome)
+        yield Emit(self._events.fallback(outcome.text))
+
+    def _failed(self, event: Any) -> Generator[Command, Happened, None]:
+        """The provider reports an error: it is passed on, and nothing that waited is."""
+        yield Drop()
+        yield from self.interrupted()
+        yield Emit([self._events.out(event)])
