@@ -1,7 +1,8 @@
 """How long a guarded stream takes beside a bare one, and beside one that is judged when it has ended.
 
-A stream of 100 tokens, 10 ms apart, and a judge that takes 300 ms. Printed for a reply that passes and for
-one whose third sentence has to be revised, all from one run: time to the first text, total time, judgements.
+A stream of 100 tokens, 10 ms apart, and a judge that takes 300 ms. Printed for a reply that passes, and for
+ones whose third sentence has to be revised, by a rule's own wording or by a model that takes 300 ms as well,
+all from one run: time to the first text, total time, judgements. Medians of five.
 
     python benchmarks/streams.py
 """
@@ -17,8 +18,13 @@ from guardrails.testing import clean, edits, finding
 
 TOKENS, EVERY, JUDGE = 100, 0.010, 0.300
 PASSES = " ".join(f"The fund holds bonds of country {n} and it pays a fee of 0.2% on them." for n in range(1, 7))
-BREAKS = PASSES.replace("The fund holds bonds of country 3 and", "You cannot lose money here, for it holds bonds and")
-WRONG = "cannot lose"
+THIRD = "The fund holds bonds of country 3 and"
+REPLIES = {
+    "passes": PASSES,
+    "a rule revises": PASSES.replace(THIRD, "You cannot lose money here, for it holds bonds and"),
+    "a model revises": PASSES.replace(THIRD, "The whole town talks of it: it holds bonds and"),
+}
+WRONG = "cannot lose|whole town"
 
 
 class Judge:
@@ -32,10 +38,12 @@ class Judge:
     async def acomplete(self, request):
         await asyncio.sleep(JUDGE)
         text = request.messages[-1].content
-        wrong = [int(number) for number in re.findall(rf"^(\d+): .*{WRONG}", text, re.MULTILINE)]
+        wrong = [int(number) for number in re.findall(rf"^(\d+): .*(?:{WRONG})", text, re.MULTILINE)]
         if request.purpose == "revise":
             self.revised += 1
-            return ModelReply(json.dumps(edits({number: "You can lose money here." for number in wrong})))
+            return ModelReply(
+                json.dumps(edits(dict.fromkeys(wrong, "It holds bonds and it pays a fee of 0.2% on them.")))
+            )
         self.judged += 1
         found = finding("fin-no-guaranteed-returns", sentences=wrong) if wrong else clean()
         return ModelReply(json.dumps(found))
@@ -65,8 +73,8 @@ async def timed(stream):
 
 
 async def main():
-    print(f"{'reply':8} {'stream':18} {'first text':>11} {'total':>8} {'vs bare':>9} {'judged':>7} {'revised':>8}")
-    for label, text in (("passes", PASSES), ("revised", BREAKS)):
+    print(f"{'reply':16} {'stream':18} {'first text':>11} {'total':>8} {'vs bare':>9} {'judged':>7} {'revised':>8}")
+    for label, text in REPLIES.items():
         rows = []
         for kind in ("bare", "judged at the end", "guarded"):
             runs, judge = [], Judge()
@@ -85,7 +93,7 @@ async def main():
         bare = rows[0][2]
         for kind, first, total, judged, revised in rows:
             over = (total - bare) / JUDGE
-            print(f"{label:8} {kind:18} {first:9.2f} s {total:6.2f} s {over:+6.2f} j. {judged:7} {revised:8}")
+            print(f"{label:16} {kind:18} {first:9.2f} s {total:6.2f} s {over:+6.2f} j. {judged:7} {revised:8}")
     print("j. = judgements of 0.3 s")
 
 

@@ -165,8 +165,8 @@ class Guard:
         gives, and which only a whole reply does.
 
         >>> guard = Guard("finance", judge="rules", allow_unjudged=True, audit=None)
-        >>> "".join(guard.stream("Is it safe?", ["It costs 0.2%. It can", "not lose money."]))
-        'It costs 0.2%. You can lose money on it, including all that you put in.'
+        >>> "".join(guard.stream("Is it safe?", ["It costs 0.2%. ", "It is guaranteed ", "to return 8%."]))
+        'It costs 0.2%. It aims to return 8%, but returns are not guaranteed and you can lose money.'
 
         Raises:
             Blocked: the rest may not be released, and the guard's `on_blocked` is `"raise"`; with `"fallback"`, the

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,7 +22,7 @@ class GuardedStream:
 
     def __init__(self, guard: Guard, exchange: Exchange, source: Any) -> None:
         self._released: Generator[Any, None, None] = guard.streamed(
-            exchange, source, events_of_any(), done=lambda outcomes: remember(self, outcomes)
+            exchange, source, events_of_any(), done=partial(_told, weakref.ref(self))
         )
 
     def __iter__(self) -> Iterator[Any]:
@@ -47,7 +49,7 @@ class AsyncGuardedStream:
 
     def __init__(self, guard: Guard, exchange: Exchange, source: Any) -> None:
         self._released: AsyncGenerator[Any, None] = guard.astreamed(
-            exchange, source, events_of_any(), done=lambda outcomes: remember(self, outcomes)
+            exchange, source, events_of_any(), done=partial(_told, weakref.ref(self))
         )
 
     def __aiter__(self) -> AsyncIterator[Any]:
@@ -67,6 +69,12 @@ class AsyncGuardedStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _told(stream: weakref.ref[Any], outcomes: tuple[Outcome, ...]) -> None:
+    """Let `outcome_of` find a stream's outcomes. Not through the stream itself: it would never be dropped then."""
+    if (alive := stream()) is not None:
+        remember(alive, outcomes)
 
 
 def is_stream(reply: Any) -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
+from time import monotonic
 from typing import Any, TypeAlias
 
 from guardrails._held import Held
@@ -79,11 +81,16 @@ Happened: TypeAlias = Heard | Ended | Judged | None
 class Stream:
     """One stream under way."""
 
-    def __init__(self, lane: Callable[[], Lane], events: Events, *, raises: bool) -> None:
+    def __init__(
+        self, lane: Callable[[], Lane], events: Events, *, raises: bool, clock: Callable[[], float] = monotonic
+    ) -> None:
         self._events = events
         self._held = Held(lane, events)
         self._raises = raises
         self._judged: Lane | None = None
+        self._clock = clock
+        self._began = 0.0
+        self._quickest = inf
 
     def conduct(self) -> Generator[Command, Happened, None]:
         """Hold the stream back, and release it window by window.
@@ -101,7 +108,7 @@ class Stream:
                 return
             yield Emit(list(self._held.released()))
             if self._judged is None and (due := self._due()):
-                self._judged = due
+                self._judged, self._began = due, self._clock()
                 yield Judge(due.window())
         if self._judged is not None and (yield from self._landed(self._judged)):
             return
@@ -126,6 +133,7 @@ class Stream:
         """Record what a window came to; whether the stream ends here."""
         lane, self._judged = self._judged, None
         assert lane is not None
+        self._quickest = min(self._quickest, self._clock() - self._began)
         if isinstance(result, Outcome):
             yield from self._blocked(lane)
             return True
@@ -136,10 +144,10 @@ class Stream:
     def _landed(self, lane: Lane) -> Generator[Command, Happened, bool]:
         """See to the window that is still being judged at the end; whether the stream ends with it.
 
-        The closing judgement is that of the last window, too, so this one is not waited for. A revision under way
-        is: the closing judgement judges it.
+        The closing judgement is that of the last window, too, so this one is given up, unless it is half done: what
+        it finds is then known earlier. A revision is waited for, and what it makes is judged with the whole.
         """
-        if not lane.is_revising:
+        if not lane.is_revising and self._clock() - self._began < self._quickest / 2:
             yield Drop()
             lane.drop()
             return False

@@ -291,7 +291,7 @@ def test_other_iterators_are_guarded_too_and_know_their_outcome(guard):
 
 
 def test_a_revision_under_way_at_the_end_is_waited_for(trail):
-    """The window that found something is mended, and what came of it is judged with the whole: once."""
+    """The window that found something is mended, and what came of it is judged before it comes out."""
     model = ScriptedModel(
         judge=[findings(finding("no-certainty", sentences=[1])), clean(), clean()],
         revise=[edits({1: "A gain may come."})],
@@ -306,7 +306,9 @@ def test_a_revision_under_way_at_the_end_is_waited_for(trail):
         yield "they say."
 
     assert "".join(guard.stream("q", chunks())) == "A gain may come. So it will, they say."
-    assert [request.purpose for request in model.requests] == ["judge", "revise", "judge"]
+    purposes = [request.purpose for request in model.requests]
+    assert purposes[:2] == ["judge", "revise"]
+    assert set(purposes[2:]) == {"judge"}
 
 
 def test_monitor_mode_lets_a_stream_through_and_records_it(trail):

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import constitution, hostile_text, principle, said
 
+from guardrails._budget import Budget
 from guardrails._drive import arun, run
 from guardrails._policy import Block, Release, Revise, decide, flagged, settled
-from guardrails._budget import Budget
 from guardrails._review import review
 from guardrails._setup import Setup
 from guardrails.errors import ModelError

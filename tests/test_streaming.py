@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,8 @@ from guardrails.verdict import Decision, Verdict
 SENTENCES = st.sampled_from([
     "It costs 0.2%. ", "It fell (see p. 4. It says so). ", 'She said "It is safe. Really." and left. ',
     "Really? ",
-    "価格は変動します。", "「大丈夫です。安全です。」と言った。", "- An item\n", "```\ncode. Code.\n```\n", "No end ", "\n\n",
+    "価格は変動します。", "「大丈夫です。安全です。」と言った。", "- An item\n", "```\ncode. Code.\n```\n",
+    "No end ", "\n\n",
     "In 15 F. Supp. 3d 100 it did. ", "| a | b |\n",
 ])  # fmt: skip
 TEXTS = st.one_of(hostile_text, st.lists(SENTENCES, max_size=12).map("".join))
@@ -156,7 +158,8 @@ def made(*principles, **fields):
 
 
 def opened(setup, prompt="Well?", *, raises=False):
-    return Stream(lambda: Lane(Exchange(prompt), setup, "run-1"), TEXT.events(), raises=raises)
+    clock = count().__next__  # a judgement takes as long as it takes steps
+    return Stream(lambda: Lane(Exchange(prompt), setup, "run-1"), TEXT.events(), raises=raises, clock=clock)
 
 
 @settings(max_examples=300)

@@ -13,7 +13,7 @@ from guardrails.audit import AuditTrail, StoredRun, Worker
 from guardrails.cli._data import outcome_data, print_json
 from guardrails.cli._print import COLOURS, console, diff, findings, headline, not_judged, put, visible
 from guardrails.errors import AuditError
-from guardrails.outcome import Status
+from guardrails.outcome import Attempt, Outcome, Status
 
 _ENOUGH = 18
 """Characters of a run's id that tell it from others: its time, to a quarter of a microsecond."""
@@ -124,11 +124,13 @@ def _tell(stored: StoredRun, url: str) -> None:
         out.print("\ncontext", style="bold")
         out.print(f"  {visible(text)}")
     for number, attempt in enumerate(outcome.attempts):
-        by = f", revised by {attempt.reviser} from draft {attempt.base}" if attempt.base is not None else ", the reply"
-        out.print(f"\ndraft {number}{by}", style="bold")
+        out.print(f"\ndraft {number}, {_origin(number, attempt, outcome)}", style="bold")
         before = attempt.draft if attempt.base is None else outcome.attempts[attempt.base].draft
-        put(out, diff(before, attempt.draft))
+        put(out, diff(before, attempt.draft, attempt.first))
         put(out, findings(attempt))
+    if outcome.blocked and outcome.released:
+        out.print("\nreleased before that", style="bold")
+        out.print(f"  {visible(outcome.released)}")
     out.print(f"\n{'released instead' if outcome.blocked else 'released'}", style="bold")
     out.print(f"  {visible(outcome.text)}")
     if outcome.unjudged:
@@ -140,6 +142,16 @@ def _tell(stored: StoredRun, url: str) -> None:
     )
     out.print(f"\n{workers}; {cost}; {1000 * outcome.elapsed:.1f} ms", style="dim")
     out.print(f"record hash {stored.hash}", style="dim")
+
+
+def _origin(number: int, attempt: Attempt, outcome: Outcome) -> str:
+    """Where a draft comes from. A stream's windows are drafts of some sentences."""
+    if attempt.calls:
+        return "the tool calls"
+    if attempt.base is not None:
+        return f"revised by {attempt.reviser} from draft {attempt.base}"
+    is_window = attempt.first > 1 or (number == 0 and len(attempt.draft) < len(outcome.original))
+    return f"the stream from sentence {attempt.first} on" if is_window else "the reply"
 
 
 def _worker(worker: Worker) -> str:

@@ -54,21 +54,21 @@ def put(out: Console, lines: Iterable[Text]) -> None:
         out.print(margin + Text("\n" + " " * _MARGIN).join(folded))
 
 
-def diff(before: str, after: str) -> Iterator[Text]:
+def diff(before: str, after: str, first: int = 1) -> Iterator[Text]:
     """Two drafts, sentence by sentence: what stayed, what went (-), what came (+).
 
-    The numbers are those of the draft before.
+    The numbers are those of the draft before, which begins with sentence `first`.
     """
     old, new = split(before), split(after)
     shown = 0
     for i1, i2, j1, j2 in [*changes(old, new), (len(old), len(old), len(new), len(new))]:
         for number in range(shown, i1):
-            yield _line(number + 1, " ", Text(_shown(old[number])), "")
+            yield _line(number + first, " ", Text(_shown(old[number])), "")
         shown = i2
         gone, come = "".join(old[i1:i2]), "".join(new[j1:j2])
         left, right = _word_diff(_shown(gone), _shown(come))
         if gone:
-            yield _line(i1 + 1, "-", left, "red")
+            yield _line(i1 + first, "-", left, "red")
         if come:
             yield _line(None, "+", right, "green")
 

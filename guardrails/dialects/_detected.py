@@ -24,8 +24,8 @@ class DetectedEvents:
             made = next((reader for speaks, reader in self._readers if speaks(event)), None)
             if made is None:
                 raise UnsupportedReply(
-                    f"a guarded stream yields {type(event).__name__}. Yield str, or the events of the Anthropic, OpenAI "
-                    "or Gemini SDK."
+                    f"a guarded stream yields {type(event).__name__}. Yield str, or the events of the Anthropic, "
+                    "OpenAI or Gemini SDK."
                 )
             self._events = made()
             self.has_stop = self._events.has_stop

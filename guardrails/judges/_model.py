@@ -23,6 +23,7 @@ from guardrails.models import (
 from guardrails.verdict import Decision, Verdict
 
 _MAX_CRITIQUE = 2_000
+_MOST_KEPT = 8  # sets of principles: a guard has one for replies, one for windows of streams, one for tool calls
 _DECISIONS = {"violates": Decision.VIOLATES, "undecided": Decision.UNDECIDED}
 
 
@@ -67,7 +68,7 @@ class ModelJudge:
         self._language = language
         self._facts = tuple(facts)
         self._max_tokens = max_tokens
-        self._last: _Brief | None = None
+        self._briefs: dict[int, _Brief] = {}
 
     def covers(self, principle: Principle) -> bool:  # noqa: ARG002 - the protocol's signature
         """A model judges any principle."""
@@ -104,7 +105,7 @@ class ModelJudge:
         return verdicts
 
     def _brief(self, principles: Sequence[Principle]) -> _Brief:
-        brief = self._last
+        brief = self._briefs.get(id(principles))
         if brief is None or brief.principles is not principles:
             system = instructions(
                 "guardrails.judges",
@@ -114,8 +115,10 @@ class ModelJudge:
                 language=self._language,
                 text_in=text_in,
             )
-            # Kept for the next exchange; returned itself, because another thread may keep another one meanwhile.
-            self._last = brief = _Brief(principles, system, _schema([p.id for p in principles]))
+            brief = _Brief(principles, system, _schema([p.id for p in principles]))
+            if len(self._briefs) >= _MOST_KEPT:
+                self._briefs.clear()
+            self._briefs[id(principles)] = brief  # it holds the principles, so their id stays theirs
         return brief
 
 
