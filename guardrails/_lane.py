@@ -62,6 +62,7 @@ class Lane:
         self._splitter = Splitter()
         self._heard: list[str] = []
         self._ready: list[str] = []
+        self._settled: list[str] = []
         self._pieces: list[Piece] = []
         self._attempts: list[Attempt] = []
         self._windows = 0
@@ -107,7 +108,7 @@ class Lane:
         """
         sentences, self._ready = self._ready, []
         self._taken = "".join(sentences)
-        outcome = yield from self._reviewed(self._taken, self._setup.window)
+        outcome = yield from self._reviewed(self._taken, self._setup.window, judged=len(self._settled))
         if outcome is None:
             self.drop()
             return None
@@ -191,10 +192,10 @@ class Lane:
         return any(piece.start < end and piece.end > start for piece in self._pieces)
 
     def _reviewed(
-        self, text: str, scope: Scope, calls: Sequence[str] = (), *, silent: bool = False
+        self, text: str, scope: Scope, calls: Sequence[str] = (), *, judged: int = 0, silent: bool = False
     ) -> Step[Outcome | None]:
-        exchange = self.exchange.with_reply(self.out + text)
-        self._first = 1 + _begun_before(len(self.out), exchange.sentences)
+        exchange = self.exchange.streaming(self.out + text, tuple(self._settled), judged)
+        self._first = len(self._settled) + 1
         self._review = Review(
             exchange, self._setup, self.run_id, scope=scope, spent=self.spent, first=self._first, rules_first=True
         )
@@ -229,7 +230,9 @@ class Lane:
         self._pieces += pieces
         start, self.settled = self.settled, self.settled + len(heard)
         tail = "".join(piece.text for piece in pieces if piece.start == piece.end == self.settled)
-        self.out += self.revised(start, self.settled, heard) + tail
+        out = self.revised(start, self.settled, heard) + tail
+        self.out += out
+        self._settled += split(out)
         return True
 
     def _ended(self, outcome: Outcome) -> Outcome:
@@ -253,16 +256,6 @@ class Lane:
             elapsed=monotonic() - self._began,
         )
         return self.outcome
-
-
-def _begun_before(offset: int, sentences: Sequence[str]) -> int:
-    """How many sentences begin before an offset."""
-    start = count = 0
-    for sentence in sentences:
-        if start >= offset:
-            break
-        start, count = start + len(sentence), count + 1
-    return count
 
 
 def _pieces(old: Sequence[str], new: Sequence[str], offset: int) -> list[Piece]:

@@ -111,11 +111,13 @@ class Review:
             self.attempts[self.base] = replace(self.attempts[self.base], problem=made.problem)
             out = made.failed or self.spent.out
             return self._blocked(verdicts, Cause.ERROR if out else Cause.VIOLATION)
-        self.draft = self.draft.with_reply(apply(self.draft.reply, made.edits, made.append))
+        self.draft = self.draft.with_reply(apply(self.draft.sentences, made.edits, made.append))
         return None
 
     def _mendable(self) -> tuple[Verdict, ...]:
         """What the rules alone find, where they can mend all of it; nothing else has to be asked then."""
+        if self.scope.rules is self.scope.panel:
+            return ()
         judging = advance(self._judge(self.scope.rules))
         if not isinstance(judging, Done):
             return ()
@@ -161,7 +163,7 @@ class Review:
                 break
             if refusal is None:
                 return made
-            self._attempt(apply(exchange.reply, made.edits, made.append), (refusal,), made, base)
+            self._attempt(apply(exchange.sentences, made.edits, made.append), (refusal,), made, base)
             task = replace(task, feedback=refusal.critique)
         return self._next_rung(exchange, made)
 
@@ -189,7 +191,7 @@ class Review:
         return made, refusal
 
     def _is_new(self, exchange: Exchange, made: Revision) -> bool:
-        return apply(exchange.reply, made.edits, made.append) not in {attempt.draft for attempt in self.attempts}
+        return apply(exchange.sentences, made.edits, made.append) not in {attempt.draft for attempt in self.attempts}
 
     def _next_rung(self, exchange: Exchange, last: Revision) -> Revision:
         """What the constitution says to do when revisions have run out: append a warning, or give up."""
@@ -245,7 +247,7 @@ def _safely(reviser: Reviser, task: Task) -> Step[Revision]:
         outside = {edit.sentence for edit in made.edits} - editable(task)
         if outside:
             return Revision(reviser=reviser.name, problem=f"edited sentences that are not at fault: {sorted(outside)}")
-        apply(task.exchange.reply, made.edits, made.append)
+        apply(task.exchange.sentences, made.edits, made.append)
     except EditError as error:
         return Revision(reviser=reviser.name, problem=str(error))
     except Exception as error:  # noqa: BLE001 - somebody's reviser may raise anything

@@ -77,7 +77,8 @@ class Setup:
         same = principles == constitution.principles
         checks = constitution.checks if same else CheckSet(principles, constitution.stated_facts)
         rules = Panel([RuleJudge().with_checks(principles, checks)])
-        return Scope(principles, checks, rules, Panel([*rules.judges, *self.judges]), rungs)
+        panel = Panel([*rules.judges, *self.judges]) if self.judges else rules
+        return Scope(principles, checks, rules, panel, rungs)
 
 
 def _without_disclosures(principles: Iterable[Principle]) -> Iterable[Principle]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -41,6 +42,10 @@ class Exchange:
     messages: tuple[Message, ...]
     reply: str
     context: tuple[str, ...]
+    settled: tuple[str, ...] = field(default=(), init=False, repr=False, compare=False)
+    """Of a streamed reply, the sentences that are out: whatever follows them, their boundaries stay."""
+    judged: int = field(default=0, init=False, repr=False, compare=False)
+    """How many of those are context only: each was judged before, and the rules need not look at them again."""
 
     def __init__(
         self, messages: str | Message | Iterable[Any] = (), reply: str = "", context: str | Iterable[Any] = ()
@@ -53,12 +58,21 @@ class Exchange:
 
     def with_reply(self, reply: str) -> Exchange:
         """The same conversation with another reply."""
-        return replace(self, reply=reply)
+        return self.streaming(reply, self.settled, self.judged)
+
+    def streaming(self, reply: str, settled: tuple[str, ...], judged: int = 0) -> Exchange:
+        """The same conversation with a reply of which some sentences are out."""
+        made = copy(self)
+        made.__dict__.pop("sentences", None)
+        for name, value in (("reply", reply), ("settled", settled), ("judged", judged)):
+            object.__setattr__(made, name, value)
+        return made
 
     @cached_property
     def sentences(self) -> tuple[str, ...]:
         """The reply's sentences, in order; sentence 1 is the first."""
-        return split(self.reply)
+        out = "".join(self.settled)
+        return (*self.settled, *split(self.reply[len(out) :])) if self.reply.startswith(out) else split(self.reply)
 
     @property
     def prompt(self) -> str:

@@ -93,8 +93,10 @@ class Splitter:
         return sentences
 
 
-def apply(text: str, edits: Iterable[Edit], append: str | None = None) -> str:
+def apply(text: str | Sequence[str], edits: Iterable[Edit], append: str | None = None) -> str:
     r"""Apply edits to the numbered sentences of a text, and append a sentence if one is given.
+
+    The text may be given as its sentences.
 
     An edited sentence keeps its list marker and its trailing white space; every other sentence stays
     byte for byte as it was.
@@ -105,7 +107,7 @@ def apply(text: str, edits: Iterable[Edit], append: str | None = None) -> str:
     >>> apply("- It is safe.\n- It is cheap.", [Edit(1, "It can fall."), Edit(2, "")])
     '- It can fall.\n'
     """
-    sentences = list(split(text))
+    sentences = list(split(text) if isinstance(text, str) else text)
     for number, new in _by_number(edits, len(sentences)).items():
         sentences[number - 1] = _replaced(sentences[number - 1], new)
     edited = "".join(sentences)

@@ -155,10 +155,10 @@ class CheckSet:
 
 
 def _numbered(exchange: Exchange) -> Sequence[tuple[int, str]]:
-    """The reply's sentences with their numbers; of data, the sentences of its texts, which have none."""
+    """The reply's sentences with their numbers, but for those judged before; of data, they have none."""
     texts = structured.texts_of(exchange.reply)
     if texts is None:
-        return list(enumerate(exchange.sentences, 1))
+        return list(enumerate(exchange.sentences, 1))[exchange.judged :]
     return [(0, sentence) for text in texts for sentence in split(text)]
 
 

@@ -9,6 +9,7 @@ from guardrails.dialects._anthropic_events import NOT_PROSE as _OF_ANTHROPIC
 from guardrails.dialects._anthropic_events import call_text, named
 from guardrails.dialects._interface import Choice, Events
 from guardrails.dialects._responses_items import NOT_PROSE as _OF_OPENAI
+from guardrails.dialects._responses_items import as_text
 from guardrails.dialects._shape import get, with_fields
 from guardrails.dialects._shares import shared_out
 from guardrails.errors import UnsupportedReply
@@ -163,5 +164,5 @@ def _asked(message: Any) -> Any:
     return {
         "role": get(message, "role") if kind == "chat" else _ROLES.get(kind, kind),
         "content": content,
-        "tool_calls": [{"name": get(call, "name"), "arguments": get(call, "args")} for call in calls],
+        "tool_calls": [{"name": get(call, "name"), "arguments": as_text(get(call, "args"))} for call in calls],
     }

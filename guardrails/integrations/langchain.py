@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
@@ -24,6 +25,8 @@ from langchain.agents.middleware.types import (
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatResult
+from langchain_core.runnables import RunnableBinding
+from langchain_core.runnables.config import ensure_config, var_child_runnable_config
 
 from guardrails._outcomes import remember
 from guardrails.dialects import Choice, Reply, read
@@ -169,8 +172,8 @@ class _Guarded:
     """What a guarded model's class has before its own: the two methods that LangChain has every reply made by."""
 
     def _generate(self, messages: list[BaseMessage], stop: list[str] | None = None, **options: Any) -> ChatResult:
-        # Without the run's callbacks: a model that streams to them would show the draft.
-        result: ChatResult = _plain(self)._generate(messages, stop=stop, **options)  # noqa: SLF001 - what it overrides
+        with _silence():
+            result: ChatResult = _plain(self)._generate(messages, stop=stop, **options)  # noqa: SLF001 - what it overrides
         for call in self.__dict__[_CALLS]:
             made = [call.released(generation.message, messages) for generation in result.generations]
             result = _with_replies(result, made)
@@ -179,11 +182,22 @@ class _Guarded:
     async def _agenerate(
         self, messages: list[BaseMessage], stop: list[str] | None = None, **options: Any
     ) -> ChatResult:
-        result: ChatResult = await _plain(self)._agenerate(messages, stop=stop, **options)  # noqa: SLF001 - what it overrides
+        with _silence():
+            result: ChatResult = await _plain(self)._agenerate(messages, stop=stop, **options)  # noqa: SLF001 - what it overrides
         for call in self.__dict__[_CALLS]:
             made = [await call.areleased(generation.message, messages) for generation in result.generations]
             result = _with_replies(result, made)
         return result
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """No callbacks for what a model calls in its turn: a model made of other models would show their drafts."""
+    token = var_child_runnable_config.set({**ensure_config(), "callbacks": None})
+    try:
+        yield
+    finally:
+        var_child_runnable_config.reset(token)
 
 
 @dataclass(init=False, kw_only=True)
@@ -201,12 +215,14 @@ def _guarded_request(call: _Call, request: ModelRequest[Any]) -> _Request:
     return _Request(call=call, **{field.name: getattr(request, field.name) for field in fields(ModelRequest)})
 
 
-def _guarded(call: _Call, model: Any) -> BaseChatModel:
+def _guarded(call: _Call, model: Any) -> Any:
     """The model, every reply of which is guarded before a callback, a stream or another middleware has it.
 
     Raises:
         ConfigurationError: it is no chat model.
     """
+    if isinstance(model, RunnableBinding):  # what `bind` and `with_config` give
+        return model.model_copy(update={"bound": _guarded(call, model.bound)})
     if not isinstance(model, BaseChatModel):
         raise ConfigurationError(
             f"GuardMiddleware cannot guard a {type(model).__name__} in the place of a chat model. Give the agent the "
@@ -267,13 +283,10 @@ def _tool_name(tool: Any) -> Any:
     return tool.get("name") or get(tool, "function", "name") or tool.get("type")
 
 
-def _response(response: ModelCallResult[Any]) -> Any:
-    return response.model_response if isinstance(response, ExtendedModelResponse) else response
-
-
 def _messages(response: ModelCallResult[Any]) -> list[AIMessage]:
-    held = _response(response)
-    return [one for one in ([held] if isinstance(held, AIMessage) else held.result) if isinstance(one, AIMessage)]
+    if isinstance(response, ExtendedModelResponse):
+        return _messages(response.model_response)
+    return [one for one in getattr(response, "result", [response]) if isinstance(one, AIMessage)]
 
 
 def _with_messages(response: ModelCallResult[Any], made: Mapping[int, Any]) -> ModelCallResult[Any]:

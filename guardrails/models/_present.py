@@ -23,7 +23,7 @@ def instructions(package: str, name: str, **values: Any) -> str:
 
 
 def present(exchange: Exchange, *, replaced: Mapping[int, str] | None = None) -> str:
-    """An exchange as text, its reply as numbered sentences.
+    """An exchange as text, its reply as numbered sentences; those of a stream that were judged before stand apart.
 
     `replaced` shows other texts for some sentences; an empty one leaves its number out.
     """
@@ -31,11 +31,16 @@ def present(exchange: Exchange, *, replaced: Mapping[int, str] | None = None) ->
     parts = [f"<exchange {token}>"]
     parts += [f"{message.role}:\n{_indented(message.content)}" for message in exchange.messages]
     parts += [f"context {number}:\n{_indented(text)}" for number, text in enumerate(exchange.context, 1)]
-    parts.append("reply to judge:")
+    if exchange.judged:
+        parts.append("beginning of the reply, judged before:")
     for number, sentence in enumerate(exchange.sentences, 1):
+        if number == exchange.judged + 1:
+            parts.append("reply to judge:")
         text = (replaced or {}).get(number, sentence).strip()
         if text:
             parts.append(f"{number}: {_indented(text).lstrip()}")
+    if not exchange.sentences[exchange.judged :]:
+        parts.append("reply to judge:")
     parts.append(f"</exchange {token}>")
     return "\n".join(parts)
 

@@ -49,7 +49,7 @@ def mend(task: Task) -> tuple[Revision, tuple[Verdict, ...]]:
     sentences = task.exchange.sentences
     edits = {number: _mended(sentences[number - 1], found) for number, found in sorted(by_sentence.items())}
     edits |= _repeats({number: text for number, text in edits.items() if _whole(by_sentence[number])})
-    before, after = _disclosures(task, hits, apply(task.exchange.reply, map(Edit, edits, edits.values())))
+    before, after = _disclosures(task, hits, apply(task.exchange.sentences, map(Edit, edits, edits.values())))
     if before and sentences and task.first == 1:
         edits[1] = joined(*before, edits.get(1, body(sentences[0])))
     elif before:
