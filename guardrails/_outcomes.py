@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +13,10 @@ from guardrails.outcome import Outcome
 _outcomes: dict[int, tuple[weakref.ref[Any], tuple[Outcome, ...]]] = {}
 
 
-def outcome_of(reply: Any) -> Outcome | tuple[Outcome, ...]:
-    """The outcome that a guarded call's reply came from; of a reply with several choices, one for each.
+def outcome_of(reply: Any) -> Any:
+    """The `Outcome` that a guarded call's reply came from; of a reply with several choices, a tuple of one for each.
 
-    For SDK objects, and for their streams and raw responses once they were read to the end; a `str` or a
+    For SDK objects, and for streams and raw responses once they were read to the end; a `str` or a
     `dict` cannot carry one.
 
     Raises:
@@ -41,4 +42,5 @@ def remember(reply: Any, outcomes: Sequence[Outcome]) -> None:
     key = id(reply)
     forget = _outcomes.pop  # bound now: at the end of the process the module's names are gone
     kept = tuple(replace(outcome, reply=None) for outcome in outcomes)
-    _outcomes[key] = (weakref.ref(reply, lambda _: forget(key, None)), kept)
+    with suppress(TypeError):  # an object of no weak references cannot carry one
+        _outcomes[key] = (weakref.ref(reply, lambda _: forget(key, None)), kept)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Generator, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -82,13 +82,15 @@ class Release:
                     await _astopped(flying)
                     flying = None
         except BaseException:
-            for left in self.stream.interrupted():
-                await asyncio.shield(in_thread(self.keep, left))
+            await _to_its_end(self._keep_left())
             raise
         finally:
-            await _astopped(flying)
-            await reader.close()
+            await _to_its_end(_let_go(flying, reader))
             self.done(self.stream.outcomes)
+
+    async def _keep_left(self) -> None:
+        for left in self.stream.interrupted():
+            await in_thread(self.keep, left)
 
 
 def _next(steps: Generator[Any, Happened, None], happened: Happened) -> Any | None:
@@ -180,6 +182,24 @@ async def _closed(events: AsyncIterable[Any]) -> None:
 def _stopped(future: Future[Any] | None) -> None:
     if future is not None:
         future.cancel()
+
+
+async def _let_go(flying: asyncio.Future[Any] | None, reader: AsyncReader) -> None:
+    await _astopped(flying)
+    await reader.close()
+
+
+async def _to_its_end(step: Coroutine[Any, Any, None]) -> None:
+    """Do what has to be done, however often the caller is cancelled meanwhile: cancel scopes do it at every await."""
+    task, is_cancelled = asyncio.ensure_future(step), False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            is_cancelled = True
+    task.result()
+    if is_cancelled:
+        raise asyncio.CancelledError
 
 
 async def _astopped(task: asyncio.Future[Any] | None) -> None:

@@ -200,7 +200,9 @@ class Review:
             self.revisions = self.setup.max_revisions
             warning = self.setup.constitution.warning_in(self.original.language)
             return Revision(append=warning, reviser="constitution")
-        return Revision(problem=last.problem or "revisions ran out", failed=last.failed)
+        is_data = texts_of(exchange.reply) is not None
+        why = "it is data, which is judged and never edited" if is_data else "revisions ran out"
+        return Revision(problem=last.problem or why, failed=last.failed)
 
     def _attempt(self, draft: str, verdicts: tuple[Verdict, ...], made: Revision, base: int | None) -> None:
         self.attempts.append(Attempt(draft, verdicts, made.edits, made.append, made.reviser, base))

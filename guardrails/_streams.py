@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 
 from guardrails import _labels
 from guardrails._lane import Lane, Window
+from guardrails._outcomes import remember
 from guardrails._recorder import Recorder
 from guardrails._release import AsyncReader, Reader, Release
 from guardrails._setup import Setup
@@ -37,7 +39,10 @@ class Streams:
         """The events of a stream, guarded. `done` is told the outcomes, however it ends."""
         if self.watch is not None:
             return self._observed(exchange, source, Overheard(events, self.watch))
-        return self._release(exchange, events, raises, done).run(source)
+        told = _Told(done)
+        released = self._release(exchange, events, raises, told).run(source)
+        told.stream = weakref.ref(released)
+        return released
 
     def aopen(
         self, exchange: Exchange, source: AsyncIterable[Any], events: Events, *, raises: bool, done: Done
@@ -45,7 +50,10 @@ class Streams:
         """The events of an async stream, guarded."""
         if self.watch is not None:
             return self._aobserved(exchange, source, Overheard(events, self.watch))
-        return self._release(exchange, events, raises, done).arun(source)
+        told = _Told(done)
+        released = self._release(exchange, events, raises, told).arun(source)
+        told.stream = weakref.ref(released)
+        return released
 
     def _release(self, exchange: Exchange, events: Events, raises: bool, done: Done) -> Release:  # noqa: FBT001
         # Now, not when the first event is asked for: that may be in another context.
@@ -81,6 +89,20 @@ class Streams:
         finally:
             await reader.close()
         heard.end(exchange)
+
+
+class _Told:
+    """Passes outcomes on, and lets `outcome_of` find those of a generator that `Guard.stream` gave."""
+
+    stream: weakref.ref[Any]
+
+    def __init__(self, done: Done) -> None:
+        self._done = done
+
+    def __call__(self, outcomes: tuple[Outcome, ...]) -> None:
+        self._done(outcomes)
+        if (alive := self.stream()) is not None:
+            remember(alive, outcomes)
 
 
 def _just(event: Any) -> tuple[Any]:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -326,14 +326,17 @@ class Handler(BaseHTTPRequestHandler):
             whole = {"id": "c1", "object": "chat.completion", "created": 1, "model": "m-1", "usage": USAGE}
             self.wfile.write(json.dumps({**whole, "choices": play.choices}).encode())
             return
-        for one in play.chunks:
-            if one is None:
-                with suppress(ConnectionError):
-                    self.rfile.read(1)
-                play.left.set()
-                return
-            self.wfile.write(f"data: {json.dumps(one)}\n\n".encode())
-        self.wfile.write(b"data: [DONE]\n\n")
+        try:
+            for one in play.chunks:
+                if one is None:
+                    self.rfile.read(1)  # b"" once it has hung up
+                    play.left.set()
+                    return
+                self.wfile.write(f"data: {json.dumps(one)}\n\n".encode())
+        except ConnectionError:
+            play.left.set()
+        else:
+            self.wfile.write(b"data: [DONE]\n\n")
 
     def log_message(self, *args):
         pass

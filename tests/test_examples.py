@@ -44,6 +44,9 @@ def test_every_example_is_tested_and_begins_with_what_it_teaches():
         "02_async_service_with_anthropic.py",
         "03_domain_team_yaml",
         "04_read_the_trail.py",
+        "05_streaming_service",
+        "06_langchain_agent.py",
+        "07_pydantic_ai_and_openai_agents.py",
     }
     for path in EXAMPLES.glob("*.py"):
         assert path.read_text(encoding="utf-8").startswith('"""'), path

@@ -5,9 +5,10 @@ import logging
 
 import pytest
 from langchain.agents import create_agent
-from langchain.agents.middleware import AgentMiddleware, ModelFallbackMiddleware
+from langchain.agents.middleware import AgentMiddleware, ModelFallbackMiddleware, ModelRetryMiddleware
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_anthropic import ChatAnthropic
+from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
@@ -208,12 +209,11 @@ async def test_blocks_that_are_no_text_are_untouched(wire, invoke):
 
 async def test_a_draft_in_the_cache_is_passed_by(wire, invoke):
     """A cache knows of no guard: it may hold what was said without one."""
-    from langchain_core.caches import InMemoryCache
-
-    model = openai_model(wire, cache=InMemoryCache())
-    bare, agent = create_agent(model, []), agent_of(model)
+    model = openai_model(wire, cache=InMemoryCache(), disable_streaming=True, streaming=False)
+    bare, agent, heard = create_agent(model, []), agent_of(model), Heard()
     assert (await invoke(bare))["messages"][-1].text == DRAFT
-    assert (await invoke(agent))["messages"][-1].text == RIGHT
+    assert (await invoke(agent, config={"callbacks": [heard]}))["messages"][-1].text == RIGHT
+    assert "certain" not in repr(heard.told)
     assert (await invoke(bare))["messages"][-1].text == DRAFT
 
 
@@ -437,6 +437,19 @@ async def test_a_fallback_model_is_guarded(wire, invoke):
     heard = Heard()
     assert (await invoke(agent, config={"callbacks": [heard]}))["messages"][-1].text == RIGHT
     assert "certain" not in repr(heard.told)
+
+
+@pytest.mark.parametrize("first", [GuardMiddleware, ModelRetryMiddleware])
+async def test_a_retry_can_be_told_to_leave_a_blocked_reply(wire, invoke, first):
+    """As the middleware's docstring says it: one request, and `Blocked` comes out."""
+    model = openai_model(wire)
+    wire.play(OpenAI.says("The secret is out."))
+    retry = ModelRetryMiddleware(retry_on=lambda error: not isinstance(error, Blocked))
+    guard = GuardMiddleware(guarded())
+    chain = [guard, retry] if first is GuardMiddleware else [retry, guard]
+    with pytest.raises(Blocked):
+        await invoke(create_agent(model, [], middleware=chain))
+    assert len(wire.seen) == 1
 
 
 async def test_two_guards_judge_each(invoke):

@@ -286,6 +286,11 @@ def test_other_iterators_are_guarded_too_and_know_their_outcome(guard):
     with guard(lambda question: Own())("q") as stream:
         assert "".join(stream) == RELEASED
     assert outcome_of(stream).text == RELEASED
+    plain = guard.stream("q", CHUNKS)
+    with pytest.raises(LookupError):
+        outcome_of(plain)
+    assert "".join(plain) == RELEASED
+    assert outcome_of(plain).text == RELEASED
     with pytest.raises(UnsupportedReply, match="int"):
         list(guard(lambda question: iter([1]))("q"))
 

@@ -179,11 +179,6 @@ def test_a_reader_who_leaves_is_in_the_trail(service):
     assert told[0].labels == {"user": "u-1042"}
 
 
-@pytest.mark.xfail(
-    strict=False,
-    raises=AssertionError,
-    reason="a cancel scope cancels again and again, and the reading task outlives it",
-)
 def test_a_reader_who_leaves_leaves_nothing_running(service):
     """The model's stream is closed, and no task waits for it."""
     leave(service)

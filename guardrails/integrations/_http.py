@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator, Mapping
+from contextlib import aclosing, closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from guardrails._streams import Overheard
 from guardrails.dialects import Dialect, Reply, read
 from guardrails.errors import Blocked, UnsupportedReply
 from guardrails.exchange import Exchange
-from guardrails.integrations._framing import SSE, Frame, FramedEvents, Framing
+from guardrails.integrations._framing import SSE, Decoder, Frame, FramedEvents, Framing
 
 if TYPE_CHECKING:
     from guardrails._guard import Guard
@@ -67,25 +68,22 @@ class HttpCall:
         Closing the iterator ends the review, with a record; closing `chunks` is left to their owner.
         """
         decoder, events = self._framing.decoder(), FramedEvents(self._dialect.events(), self._framing)
+        if not self._guard.enforces:
+            return self._overheard(chunks, decoder, Overheard(events, self._guard.watch))
 
         def frames() -> Iterator[Frame]:
             for chunk in chunks:
                 yield from decoder.feed(chunk)
             yield from decoder.end()
 
-        if not self._guard.enforces:
-            heard = Overheard(events, self._guard.watch)
-            for chunk in chunks:
-                heard.hear(partial(decoder.feed, chunk))
-                yield chunk
-            heard.end(self._exchange)
-            return
-        for frame in self._guard.streamed(self._exchange, frames(), events, raises=self._raises, done=self._done):
-            yield frame.raw
+        # Opened now, not when the first byte is asked for: the caller's labels are in force now.
+        return _raw(self._guard.streamed(self._exchange, frames(), events, raises=self._raises, done=self._done))
 
-    async def astream(self, chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
+    def astream(self, chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
         """As `stream`, on the running event loop."""
         decoder, events = self._framing.decoder(), FramedEvents(self._dialect.events(), self._framing)
+        if not self._guard.enforces:
+            return self._aoverheard(chunks, decoder, Overheard(events, self._guard.watch))
 
         async def frames() -> AsyncIterator[Frame]:
             async for chunk in chunks:
@@ -94,19 +92,21 @@ class HttpCall:
             for frame in decoder.end():
                 yield frame
 
-        if not self._guard.enforces:
-            heard = Overheard(events, self._guard.watch)
-            async for chunk in chunks:
-                heard.hear(partial(decoder.feed, chunk))
-                yield chunk
-            heard.end(self._exchange)
-            return
-        guarded = self._guard.astreamed(self._exchange, frames(), events, raises=self._raises, done=self._done)
-        try:
-            async for frame in guarded:
-                yield frame.raw
-        finally:
-            await guarded.aclose()
+        return _araw(self._guard.astreamed(self._exchange, frames(), events, raises=self._raises, done=self._done))
+
+    def _overheard(self, chunks: Iterable[bytes], decoder: Decoder, heard: Overheard) -> Generator[bytes, None, None]:
+        for chunk in chunks:
+            heard.hear(partial(decoder.feed, chunk))
+            yield chunk
+        heard.end(self._exchange)
+
+    async def _aoverheard(
+        self, chunks: AsyncIterable[bytes], decoder: Decoder, heard: Overheard
+    ) -> AsyncGenerator[bytes, None]:
+        async for chunk in chunks:
+            heard.hear(partial(decoder.feed, chunk))
+            yield chunk
+        heard.end(self._exchange)
 
     def _done(self, outcomes: tuple[Outcome, ...]) -> None:
         self.outcomes = outcomes
@@ -142,3 +142,15 @@ class HttpCall:
                 raise Blocked(outcome)
         value = outcomes[0].reply
         return content if value is reply.value else json.dumps(value).encode()
+
+
+def _raw(frames: Generator[Frame, None, None]) -> Generator[bytes, None, None]:
+    with closing(frames):
+        for frame in frames:
+            yield frame.raw
+
+
+async def _araw(frames: AsyncGenerator[Frame, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(frames):
+        async for frame in frames:
+            yield frame.raw

@@ -57,8 +57,9 @@ class GuardMiddleware(AgentMiddleware[Any, Any, Any]):
     `on_blocked` says so; where structured output was asked for it always raises, because a fallback text is none.
 
     Put it first in the list: models that another middleware puts in the place of the agent's, and replies that one
-    makes up, are then guarded as well. `Blocked` is raised inside the model call, so a middleware that retries errors
-    has to be told to leave it. LangChain's cache of replies is passed by: it knows of no guard.
+    makes up, are then guarded as well. `Blocked` is raised inside the model call, which LangChain's retries would take
+    for an error and ask again: `ModelRetryMiddleware(retry_on=lambda error: not isinstance(error, Blocked))`.
+    LangChain's cache of replies is passed by: it knows of no guard.
 
     In monitor mode the call goes on as it is, streams included, and is judged behind it.
     """
@@ -107,10 +108,8 @@ class _Call:
 
     def __init__(self, guard: Guard, request: ModelRequest[Any]) -> None:
         self._guard = guard
-        self._sent: Sequence[BaseMessage] = [
-            *([request.system_message] if request.system_message else []),
-            *request.messages,
-        ]
+        system = [request.system_message] if request.system_message else []
+        self._sent: Sequence[BaseMessage] = [*system, *request.messages]
         self._tools = {_tool_name(tool) for tool in request.tools}
         self._asks_for_data = request.response_format is not None
         # By what the messages say, because LangChain goes on with copies.
