@@ -12,7 +12,15 @@ from typing import Any, Literal
 from guardrails.sentences import split
 
 Role = Literal["system", "user", "assistant", "tool"]
-_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "model": "assistant"}
+_ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "model": "assistant",
+    "human": "user",
+    "ai": "assistant",  # LangChain's
+}
 _HOLDERS = ("text", "content", "output", "page_content", "refusal")  # the keys that a block's text may stand under
 _SOURCES = frozenset({"document", "search_result"})
 _CALLS = ("tool_use", "function_call")  # `server_tool_use` and `mcp_tool_use` end so too
@@ -147,6 +155,8 @@ def _messages(messages: Any) -> Iterable[Message]:
 def _message(message: Any) -> Message:
     if hasattr(message, "to_dict"):
         message = message.to_dict()
+    if hasattr(message, "content") and isinstance(kind := getattr(message, "type", None), str):  # LangChain's
+        message = {"role": kind, "content": message.content, "tool_calls": getattr(message, "tool_calls", ())}
     if not isinstance(message, Mapping):
         raise TypeError(
             "messages are given as a string, as Message values or as {'role': …, 'content': …}, "
@@ -161,4 +171,4 @@ def _message(message: Any) -> Message:
 
 def _call_text(call: Any) -> str:
     function = call.get("function") or call if isinstance(call, Mapping) else {}
-    return f"[{function.get('name')}({function.get('arguments')})]"
+    return f"[{function.get('name')}({function.get('arguments', function.get('args'))})]"

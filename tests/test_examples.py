@@ -161,3 +161,14 @@ def test_the_trail_is_read_and_an_alteration_is_named(tmp_path):
     last = done.stdout.splitlines()[-1]
     assert "record 1 (run" in last
     assert "the text 'original' was altered" in last
+
+
+@pytest.mark.parametrize(
+    ("example", "said"),
+    [("06_langchain_agent.py", "not guaranteed"), ("07_pydantic_ai_and_openai_agents.py", "not guaranteed")],
+)
+def test_frameworks_release_what_was_mended(tmp_path, example, said):
+    """Offline, with the real packages; what they say is what the guard let through."""
+    done = run(tmp_path, EXAMPLES / example)
+    assert done.returncode == 0
+    assert said in done.stdout

@@ -8,6 +8,7 @@ from anthropic import NOT_GIVEN, omit
 from anthropic.types import TextBlock, ToolUseBlock
 from hypothesis import given
 from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from support import any_text, constitution, hostile_text, principle
 
 from guardrails import Guard
@@ -240,3 +241,17 @@ def test_judges_see_the_system_prompt(name, system):
     assert read("q", **{name: system}) == read([{"role": "system", "content": system}, Message("user", "q")]) == seen
     assert read("q", **{name: NOT_GIVEN}, context=omit) == Exchange("q")
     assert functools.partial(read, **{name: system})("q") == seen
+
+
+def test_langchain_messages_are_read():
+    """Roles and tool calls in LangChain's own names."""
+    call = {"name": "fund", "args": {"id": 7}, "id": "t"}
+    said = [
+        SystemMessage("Be brief."),
+        HumanMessage("Hi"),
+        AIMessage("", tool_calls=[call]),
+        ToolMessage("7%", tool_call_id="t"),
+    ]
+    assert [(message.role, message.content) for message in Exchange(said).messages] == [
+        ("system", "Be brief."), ("user", "Hi"), ("assistant", "[fund({'id': 7})]"), ("tool", "7%"),
+    ]  # fmt: skip

@@ -9,16 +9,17 @@ from guardrails.dialects._chat import ChatDialect
 from guardrails.dialects._detected import DetectedEvents
 from guardrails.dialects._google import GoogleDialect
 from guardrails.dialects._interface import Choice, Dialect, Events, Said
+from guardrails.dialects._langchain import LangChainDialect
 from guardrails.dialects._reply import Reply
 from guardrails.dialects._responses import ResponsesDialect
 from guardrails.dialects._shape import get
 from guardrails.dialects._text import TextDialect
 from guardrails.errors import UnsupportedReply
 
-TEXT, ANTHROPIC, CHAT, RESPONSES, GOOGLE = (
-    TextDialect(), AnthropicDialect(), ChatDialect(), ResponsesDialect(), GoogleDialect(),
+TEXT, ANTHROPIC, CHAT, RESPONSES, GOOGLE, LANGCHAIN = (
+    TextDialect(), AnthropicDialect(), ChatDialect(), ResponsesDialect(), GoogleDialect(), LangChainDialect(),
 )  # fmt: skip
-_ALL: tuple[Dialect, ...] = (TEXT, ANTHROPIC, CHAT, RESPONSES, GOOGLE)
+_ALL: tuple[Dialect, ...] = (TEXT, ANTHROPIC, CHAT, RESPONSES, GOOGLE, LANGCHAIN)
 
 _RETURNED = (
     "Return the reply as str, as an Anthropic Message, an OpenAI ChatCompletion or Response, a Gemini response, a "
