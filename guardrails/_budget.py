@@ -43,6 +43,8 @@ class Spent:
         while not isinstance(requests, Done):
             allowed = list(self._allowed(requests))
             forwarded = [request for request, may in zip(requests, allowed, strict=True) if may]
+            for request in forwarded:  # now: what is asked is paid for, whether or not anybody waits for the answer
+                self._add(request, Tokens(1))
             answers = iter((yield forwarded) if forwarded else ())
             refused = Failure("budget", "the call's budget is used up")
             results: list[Result] = [next(answers) if may else refused for may in allowed]
@@ -66,11 +68,12 @@ class Spent:
         if isinstance(result, Failure):
             self.out = self.out or result.kind in {"deadline", "budget"}
             self.usage = replace(self.usage, abandoned=self.usage.abandoned + result.abandoned)
-        if not isinstance(request, Ask) or (isinstance(result, Failure) and result.kind == "budget"):
-            return
-        cost = Tokens(1)
         if isinstance(result, ModelReply):
-            cost = Tokens(1, result.input_tokens, result.output_tokens, result.cache_read_tokens)
+            self._add(request, Tokens(0, result.input_tokens, result.output_tokens, result.cache_read_tokens))
+
+    def _add(self, request: Request, cost: Tokens) -> None:
+        if not isinstance(request, Ask):
+            return
         if request.request.purpose == "judge":
             self.usage = replace(self.usage, judge=self.usage.judge + cost)
         else:

@@ -29,7 +29,7 @@ from guardrails.models import (
     advance,
     in_thread,
     is_async,
-    submit,
+    submit_and_wait,
 )
 from guardrails.models import run as run_here
 
@@ -59,7 +59,7 @@ async def arun(step: Step[T], seconds: float | None = None) -> T:
 def start(step: Step[T], seconds: float | None = None) -> Future[T]:
     """Begin to drive a step, on the library's own event loop, and let the caller go on."""
     begun = _begin(step, seconds)
-    return _done(Future(), begun.value) if isinstance(begun, Done) else submit(begun)
+    return _done(Future(), begun.value) if isinstance(begun, Done) else submit_and_wait(begun)
 
 
 def astart(step: Step[T], seconds: float | None = None) -> asyncio.Future[T]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, ParamSpec, Self, TypeVar, overload
 
@@ -14,11 +14,13 @@ from guardrails._budget import Budget
 from guardrails._decorate import ExchangeFrom
 from guardrails._guarded import Guarded
 from guardrails._monitor import behind
+from guardrails._overheard import Overheard
 from guardrails._policy import OnError
 from guardrails._recorder import Recorder
+from guardrails._released import AsyncReleased, Done, Released
 from guardrails._replies import Replies, single
 from guardrails._setup import Setup
-from guardrails._streams import Done, Streams
+from guardrails._streams import Streams
 from guardrails.audit import AuditTrail
 from guardrails.constitution import Constitution
 from guardrails.dialects import TEXT, Events, Reply
@@ -157,7 +159,7 @@ class Guard:
         chunks: Iterable[str],
         *,
         context: str | Iterable[Any] = (),
-    ) -> Generator[str, None, None]:
+    ) -> Released[str]:
         """Release a reply that comes in chunks of text, sentence by sentence as it is judged.
 
         Nothing unjudged comes out, and nothing that came out is taken back: what only the whole reply can be
@@ -181,7 +183,7 @@ class Guard:
         chunks: AsyncIterable[str],
         *,
         context: str | Iterable[Any] = (),
-    ) -> AsyncGenerator[str, None]:
+    ) -> AsyncReleased[str]:
         """As `stream`, for an async iterable, on the running event loop."""
         return self.astreamed(Exchange(messages, context=context), chunks, TEXT.events())
 
@@ -258,14 +260,17 @@ class Guard:
         events: Events,
         *,
         raises: bool | None = None,
-        done: Done = lambda _: None,
-    ) -> Generator[Any, None, None]:
+        done: Done | None = None,
+    ) -> Released[Any]:
         """Guard a stream of events; called by guarded functions and wrapped clients too.
 
-        `raises` overrides `on_blocked`; `done` is told the outcomes, however the stream ends.
+        `raises` overrides `on_blocked`. `done` is told the outcomes, however the stream ends; where it is given,
+        the stream is guarded in monitor mode, too.
         """
+        if done is None and not self.enforces:
+            return self._streams.observe(exchange, source, events)
         raises = self.on_blocked == "raise" if raises is None else raises
-        return self._streams.open(exchange, source, events, raises=raises, done=done)
+        return self._streams.open(exchange, source, events, raises=raises, done=done or (lambda _: None))
 
     def astreamed(
         self,
@@ -274,11 +279,17 @@ class Guard:
         events: Events,
         *,
         raises: bool | None = None,
-        done: Done = lambda _: None,
-    ) -> AsyncGenerator[Any, None]:
+        done: Done | None = None,
+    ) -> AsyncReleased[Any]:
         """As `streamed`, on the running event loop."""
+        if done is None and not self.enforces:
+            return self._streams.aobserve(exchange, source, events)
         raises = self.on_blocked == "raise" if raises is None else raises
-        return self._streams.aopen(exchange, source, events, raises=raises, done=done)
+        return self._streams.aopen(exchange, source, events, raises=raises, done=done or (lambda _: None))
+
+    def overhear(self, exchange: Exchange, events: Events) -> Overheard:
+        """What is told of a stream in monitor mode; called by wrapped clients."""
+        return self._streams.overhear(exchange, events)
 
     def watch(self, exchange: Exchange, reply: Reply) -> None:
         """Review behind the caller's back; called by guarded functions in monitor mode.

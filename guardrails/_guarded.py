@@ -81,7 +81,7 @@ class Guarded(Generic[P, R]):
         if inspect.isawaitable(reply):
             return cast("R", self._areleased(asked, reply))
         if is_stream(reply):
-            return cast("R", self._streamed(asked(), reply))
+            return cast("R", self._streamed(asked(), reply, awaited=False))
         if not self._guard.enforces:
             self._watched(asked(), reply)
             return cast("R", reply)
@@ -98,7 +98,7 @@ class Guarded(Generic[P, R]):
         if inspect.isawaitable(reply):
             return self._aoutcome(asked, reply)
         if is_stream(reply):
-            return outcome_of_stream(self._guard, _known(asked()), reply)
+            return outcome_of_stream(self._guard, _known(asked()), reply, awaited=False)
         return _one_or_all(self._guard.reviewed(*_judged(asked(), reply)))
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
@@ -109,7 +109,7 @@ class Guarded(Generic[P, R]):
     async def _areleased(self, asked: Callable[[], Asked], reply: Awaitable[Any]) -> Any:
         exchange, awaited = await _awaited(asked, reply)
         if is_stream(awaited):
-            return self._streamed(exchange, awaited)
+            return self._streamed(exchange, awaited, awaited=True)
         if not self._guard.enforces:
             self._watched(exchange, awaited)
             return awaited
@@ -118,7 +118,7 @@ class Guarded(Generic[P, R]):
     async def _aoutcome(self, asked: Callable[[], Asked], reply: Awaitable[Any]) -> Any:
         exchange, awaited = await _awaited(asked, reply)
         if is_stream(awaited):
-            return await outcome_of_stream(self._guard, _known(exchange), awaited)
+            return await outcome_of_stream(self._guard, _known(exchange), awaited, awaited=True)
         return _one_or_all(await self._guard.areviewed(*_judged(exchange, awaited)))
 
     def _called(self, ask: _Ask, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Callable[[], Asked], Any]:
@@ -159,11 +159,11 @@ class Guarded(Generic[P, R]):
         except Exception as error:  # noqa: BLE001 - a reply may be of any type
             _log.exception("monitor mode cannot review %s(): %s", name_of(self._function), type(error).__name__)
 
-    def _streamed(self, asked: Asked, reply: Any) -> Any:
+    def _streamed(self, asked: Asked, reply: Any, *, awaited: bool) -> Any:
         if isinstance(asked, Exception):  # monitor mode: nothing to judge by, and the call goes on
             _log.error("monitor mode cannot review %s()", name_of(self._function), exc_info=asked)
             return reply
-        return guarded_stream(self._guard, asked, reply)
+        return guarded_stream(self._guard, asked, reply, awaited=awaited)
 
     def _released(self, outcomes: tuple[Outcome, ...]) -> Any:
         for outcome in outcomes:

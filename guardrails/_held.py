@@ -52,17 +52,17 @@ class Held:
             UnsupportedReply: it may hold text that cannot be judged.
         """
         said = self._events.read(event)
-        lane, start = self._lane(said.choice), self._lane(said.choice).length
+        lane, start = self._lane(said.choice), self._lane(said.choice).passage.length
         if said.text:
             lane.hear(said.text)
             self._last_text[said.choice] = event
         part = self._parts[said.choice]
         if said.ends_part:
-            part.end = lane.length
-            self._parts[said.choice] = _Part(lane.length)
+            part.end = lane.passage.length
+            self._parts[said.choice] = _Part(lane.passage.length)
         lane.is_complete = lane.is_complete or said.last
         if not said.failed:
-            self._queue.append(_Item(event, said, lane, start, lane.length, part))
+            self._queue.append(_Item(event, said, lane, start, lane.passage.length, part))
         return said
 
     def released(self) -> Iterator[Any]:
@@ -90,32 +90,32 @@ class Held:
         if said.last or (said.call and lane.holds_calls):
             return False
         if said.text:
-            return item.end <= lane.settled
+            return item.end <= lane.passage.settled
         if said.describes:
-            return item.part.end is not None and item.part.end <= lane.settled
+            return item.part.end is not None and item.part.end <= lane.passage.settled
         if said.ends_part:  # something may be appended before it, as long as no more text is judged
-            return item.start < lane.settled
-        return item.start <= lane.settled
+            return item.start < lane.passage.settled
+        return item.start <= lane.passage.settled
 
     def _revised(self, item: _Item) -> Any | None:
         said, lane, part = item.said, item.lane, item.part
         if said.text:
-            text = lane.revised(item.start, item.end, said.text) + item.tail
-            lane.emitted.append(text)
+            text = lane.passage.revised(item.start, item.end, said.text) + item.tail
+            lane.passage.emitted.append(text)
             return item.event if text == said.text else self._events.with_text(item.event, text)
-        end = lane.length if part.end is None else part.end
-        return None if said.describes and lane.is_revised(part.start, end) else item.event
+        end = lane.passage.length if part.end is None else part.end
+        return None if said.describes and lane.passage.is_revised(part.start, end) else item.event
 
     def _cut(self, item: _Item) -> Any | None:
         """The first half of an event whose text is only judged in part; the other half stays."""
-        said, settled = item.said, item.lane.settled
+        said, settled = item.said, item.lane.passage.settled
         if said.whole or not item.start < settled < item.end:
             return None
         head, rest = said.text[: settled - item.start], said.text[settled - item.start :]
-        text = item.lane.revised(item.start, settled, head)
+        text = item.lane.passage.revised(item.start, settled, head)
         if not text.strip():
             return None
-        item.lane.emitted.append(text)
+        item.lane.passage.emitted.append(text)
         event = self._events.with_text(item.event, text)
         item.event, item.start = self._events.with_text(item.event, rest), settled
         item.said = replace(said, text=rest)
@@ -125,19 +125,22 @@ class Held:
         """The rest of the events, once all lanes are judged, with what was appended to their texts."""
         self._is_closed = True
         for choice, lane in self.lanes.items():
-            if lane.appended and choice not in self._last_text:  # there is no text to append to
-                lane.emitted.append(lane.appended)
-                return self._events.fallback(lane.appended)
+            if self.cannot_append(choice):  # the only choice, so this is all that the reply says
+                return self._events.fallback(lane.passage.appended)
             self._append(choice, lane)
         return list(self.released())
 
+    def cannot_append(self, choice: int) -> bool:
+        """Whether something was appended to a choice that has no text to append it to."""
+        return bool(self.lanes[choice].passage.appended) and choice not in self._last_text
+
     def _append(self, choice: int, lane: Lane) -> None:
         """Put what was appended behind the last text."""
-        text = lane.appended
+        text = lane.passage.appended
         waiting = [n for n, item in enumerate(self._queue) if item.lane is lane and item.said.text]
         if waiting and self._queue[waiting[-1]].said.whole:
             self._queue[waiting[-1]].tail = text
         elif text:
-            event, at = self._events.with_text(self._last_text[choice], text), lane.length
+            event, at = self._events.with_text(self._last_text[choice], text), lane.passage.length
             item = _Item(event, Said(choice=choice), lane, at, at, self._parts[choice])
             self._queue.insert(waiting[-1] + 1 if waiting else 0, item)

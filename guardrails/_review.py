@@ -6,7 +6,7 @@ The sync driver, the async one and tests all run this same generator; see `guard
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from guardrails._budget import Spent
 from guardrails._policy import Block, Release, Revise, decide, flagged, settled
@@ -34,12 +34,23 @@ def review(
     return outcome
 
 
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """A draft that was revised and is not judged yet: after `count` attempts, from that with the index `base`."""
+
+    draft: str
+    made: Revision
+    base: int
+    count: int
+
+
 class Review:
     """One review under way: of a whole reply, or of what a stream has said so far.
 
     `first` is the number of the first sentence that may still be changed: those before it are out. `spent` is
     what the call's other reviews have spent already. With `rules_first`, a draft that the rules find broken
-    and can mend is mended before any other judge sees it.
+    and can mend is mended before any other judge sees it. `known` are verdicts on the first draft that were
+    found before.
     """
 
     def __init__(
@@ -52,11 +63,15 @@ class Review:
         spent: Spent | None = None,
         first: int = 1,
         rules_first: bool = False,
+        known: Sequence[Verdict] = (),
     ) -> None:
         self.original = exchange
         self.draft = exchange
         self.made = Revision()
         self.base: int | None = None
+        self.known = tuple(known)
+        self.mended: Mended | None = None
+        """Set all at once, because other threads look at it."""
         self.is_revising = False
         self.hands_over = False
         """Set to end the review with its next revision, unjudged: `draft` is it."""
@@ -112,6 +127,7 @@ class Review:
             out = made.failed or self.spent.out
             return self._blocked(verdicts, Cause.ERROR if out else Cause.VIOLATION)
         self.draft = self.draft.with_reply(apply(self.draft.sentences, made.edits, made.append))
+        self.mended = Mended(self.draft.reply, made, self.base, len(self.attempts))
         return None
 
     def _mendable(self) -> tuple[Verdict, ...]:
@@ -129,7 +145,8 @@ class Review:
     def _judge(self, panel: Panel) -> Step[tuple[Verdict, ...]]:
         constitution = self.setup.constitution
         found = yield from self.spent.metered(panel.judge(self.draft, self.scope.principles))
-        verdicts = [settled(constitution, verdict) for verdict in found]
+        verdicts = [*self.known, *(settled(constitution, verdict) for verdict in found)]
+        self.known = ()
         decided = {verdict.principle for verdict in verdicts}
         for principle in self.scope.principles:
             if principle.id not in decided and panel.covers(principle):

@@ -8,7 +8,7 @@ released, nothing is released before its record, nothing released is taken back.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from time import monotonic
 from typing import Any, TypeAlias
@@ -37,12 +37,12 @@ class Next:
 class Judge:
     """Begin a judgement."""
 
-    step: Step[Window | Outcome | None]
+    step: Step[Outcome | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Give up the judgement in flight."""
+    """Give up the judgement in flight; if it is there already, be told what came of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Ended:
 class Judged:
     """What came of the judgement in flight."""
 
-    result: Window | Outcome | None
+    result: Outcome | None
 
 
 Happened: TypeAlias = Heard | Ended | Judged | None
@@ -91,6 +91,7 @@ class Stream:
         self._clock = clock
         self._began = 0.0
         self._quickest = inf
+        self._kept: set[Lane] = set()
 
     def conduct(self) -> Generator[Command, Happened, None]:
         """Hold the stream back, and release it window by window.
@@ -109,16 +110,16 @@ class Stream:
             yield Emit(list(self._held.released()))
             if self._judged is None and (due := self._due()):
                 self._judged, self._began = due, self._clock()
-                yield Judge(due.window())
+                yield Judge(due.begin_window())
         if self._judged is not None and (yield from self._landed(self._judged)):
             return
         yield from self._close()
 
-    def interrupted(self, cause: Cause = Cause.INTERRUPTED) -> Iterator[Keep]:
+    def interrupted(self) -> Iterator[Keep]:
         """What to record where the stream came to no end of its own: what is not recorded yet."""
         for lane in self._held.lanes.values():
-            if lane.outcome is None:
-                yield Keep(lane, lane.interrupted(cause))
+            if lane not in self._kept:
+                yield Keep(lane, lane.interrupted())
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -129,16 +130,17 @@ class Stream:
     def _due(self) -> Lane | None:
         return next((lane for lane in self._held.lanes.values() if lane.is_due), None)
 
-    def _settled(self, result: Window | Outcome | None) -> Generator[Command, Happened, bool]:
+    def _settled(self, result: Outcome | None) -> Generator[Command, Happened, bool]:
         """Record what a window came to; whether the stream ends here."""
         lane, self._judged = self._judged, None
         assert lane is not None
         self._quickest = min(self._quickest, self._clock() - self._began)
-        if isinstance(result, Outcome):
-            yield from self._blocked(lane)
+        came = lane.end_window(result)
+        if isinstance(came, Outcome):
+            yield from self._blocked(lane, came)
             return True
-        if result is not None:
-            yield Keep(lane, result)
+        if came is not None:
+            yield Keep(lane, came)
         return False
 
     def _landed(self, lane: Lane) -> Generator[Command, Happened, bool]:
@@ -147,38 +149,51 @@ class Stream:
         The closing judgement is that of the last window, too, so this one is given up, unless it is half done: what
         it finds is then known earlier. A revision is waited for, and what it makes is judged with the whole.
         """
-        if not lane.is_revising and self._clock() - self._began < self._quickest / 2:
-            yield Drop()
-            lane.drop()
-            return False
-        lane.hand_over()
-        happened = yield Next()
-        assert isinstance(happened, Judged)
-        return happened.result is not None and (yield from self._settled(happened.result))
+        if lane.is_revising or self._clock() - self._began >= self._quickest / 2:
+            lane.hand_over()
+            happened = yield Next()
+        else:
+            happened = yield Drop()
+        if isinstance(happened, Judged):
+            return (yield from self._settled(happened.result))
+        self._judged = None
+        lane.drop()
+        return False
 
     def _close(self) -> Generator[Command, Happened, None]:
         """Judge the reply as a whole, and release what is left of it."""
+        judged: list[tuple[Lane, Outcome]] = []
         for choice, lane in sorted(self._held.lanes.items()):
-            if self._events.has_stop and not lane.is_complete:
-                lane.interrupted()
-                yield from self._blocked(lane)
+            outcome = yield from self._closing(choice, lane)
+            if outcome.blocked:
+                yield from self._blocked(lane, outcome)
                 return
-            lane.calls = self._events.calls(choice)
-            yield Judge(lane.closing())
-            yield Next()
-            if lane.outcome is None or lane.outcome.blocked:
-                yield from self._blocked(lane)
-                return
-        for lane in self._held.lanes.values():
-            assert lane.outcome is not None
-            yield Keep(lane, lane.outcome)
+            judged.append((lane, outcome))
+        for lane, outcome in judged:
+            yield from self._keep(lane, outcome)
         yield Emit(self._held.ending())
 
-    def _blocked(self, lane: Lane) -> Generator[Command, Happened, None]:
-        assert lane.outcome is not None
-        outcome = lane.outcome
+    def _closing(self, choice: int, lane: Lane) -> Generator[Command, Happened, Outcome]:
+        if self._events.has_stop and not lane.is_complete:
+            return lane.interrupted()
+        lane.calls = self._events.calls(choice)
+        yield Judge(lane.begin_closing())
+        happened = yield Next()
+        assert isinstance(happened, Judged)
+        outcome = lane.end_closing(happened.result)
+        if len(self._held.lanes) > 1 and self._held.cannot_append(choice):
+            return replace(lane.interrupted(), cause=Cause.ERROR)
+        return outcome
+
+    def _keep(self, lane: Lane, outcome: Outcome) -> Generator[Command, Happened, None]:
         yield Keep(lane, outcome)
-        yield from self.interrupted()  # one blocked alternative blocks them all
+        self._kept.add(lane)
+
+    def _blocked(self, lane: Lane, outcome: Outcome) -> Generator[Command, Happened, None]:
+        yield from self._keep(lane, outcome)
+        for other in self._held.lanes.values():  # one blocked alternative blocks them all
+            if other is not lane:
+                yield from self._keep(other, other.interrupted())
         if self._raises:
             raise Blocked(outcome)
         yield Emit(self._events.fallback(outcome.text))
@@ -186,5 +201,6 @@ class Stream:
     def _failed(self, event: Any) -> Generator[Command, Happened, None]:
         """The provider reports an error: it is passed on, and nothing that waited is."""
         yield Drop()
-        yield from self.interrupted()
+        for lane in self._held.lanes.values():
+            yield from self._keep(lane, lane.interrupted())
         yield Emit([self._events.out(event)])

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-import weakref
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from guardrails import _labels
 from guardrails._lane import Lane, Window
-from guardrails._outcomes import remember
+from guardrails._overheard import Overheard
+from guardrails._reader import AsyncReader, Reader
 from guardrails._recorder import Recorder
-from guardrails._release import AsyncReader, Reader, Release
+from guardrails._release import Release
+from guardrails._released import AsyncReleased, Done, Released
 from guardrails._setup import Setup
 from guardrails._streaming import Heard, Keep, Stream
 from guardrails.audit import uuid7
-from guardrails.dialects import TEXT, Events, Reply, read
+from guardrails.dialects import Events, Reply
 from guardrails.exchange import Exchange
-from guardrails.outcome import Outcome
-
-Done = Callable[[tuple[Outcome, ...]], None]
-_log = logging.getLogger("guardrails")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +32,33 @@ class Streams:
 
     def open(
         self, exchange: Exchange, source: Iterable[Any], events: Events, *, raises: bool, done: Done
-    ) -> Generator[Any, None, None]:
+    ) -> Released[Any]:
         """The events of a stream, guarded. `done` is told the outcomes, however it ends."""
-        if self.watch is not None:
-            return self._observed(exchange, source, Overheard(events, self.watch))
-        told = _Told(done)
-        released = self._release(exchange, events, raises, told).run(source)
-        told.stream = weakref.ref(released)
-        return released
+        return Released(source, lambda told: self._release(exchange, events, raises, told).run(source), done)
 
     def aopen(
         self, exchange: Exchange, source: AsyncIterable[Any], events: Events, *, raises: bool, done: Done
-    ) -> AsyncGenerator[Any, None]:
+    ) -> AsyncReleased[Any]:
         """The events of an async stream, guarded."""
-        if self.watch is not None:
-            return self._aobserved(exchange, source, Overheard(events, self.watch))
-        told = _Told(done)
-        released = self._release(exchange, events, raises, told).arun(source)
-        told.stream = weakref.ref(released)
-        return released
+        return AsyncReleased(source, lambda told: self._release(exchange, events, raises, told).arun(source), done)
+
+    def observe(self, exchange: Exchange, source: Iterable[Any], events: Events) -> Released[Any]:
+        """The events of a stream as they come, which is reviewed behind them when it has ended."""
+        heard = self.overhear(exchange, events)
+        return Released(source, lambda _: _observed(source, heard), _nothing)
+
+    def aobserve(self, exchange: Exchange, source: AsyncIterable[Any], events: Events) -> AsyncReleased[Any]:
+        """As `observe`, for an async stream."""
+        heard = self.overhear(exchange, events)
+        return AsyncReleased(source, lambda _: _aobserved(source, heard), _nothing)
+
+    def overhear(self, exchange: Exchange, events: Events) -> Overheard:
+        """What is told of a stream that nobody holds back, to review it when it has ended."""
+        watch, context = self.watch, copy_context()  # of now, not of the end: the caller's labels are in force now
+        assert watch is not None
+        return Overheard(events, lambda reply: context.run(watch, exchange, reply))
 
     def _release(self, exchange: Exchange, events: Events, raises: bool, done: Done) -> Release:  # noqa: FBT001
-        # Now, not when the first event is asked for: that may be in another context.
         labels = _labels.current()
         stream = Stream(lambda: Lane(exchange, self.setup, uuid7()), events, raises=raises)
         return Release(stream, self.setup.budget.seconds, lambda keep: self._keep(keep, labels), done)
@@ -68,71 +70,32 @@ class Streams:
         else:
             self.recorder.outcome(lane.exchange.with_reply(what.original), what, labels)
 
-    def _observed(self, exchange: Exchange, source: Iterable[Any], heard: Overheard) -> Generator[Any, None, None]:
-        reader = Reader(source)
-        try:
-            while isinstance(happened := reader.next(), Heard):
-                heard.hear(partial(_just, happened.event))
-                yield happened.event
-        finally:
-            reader.close()
-        heard.end(exchange)
 
-    async def _aobserved(
-        self, exchange: Exchange, source: AsyncIterable[Any], heard: Overheard
-    ) -> AsyncGenerator[Any, None]:
-        reader = AsyncReader(source)
-        try:
-            while isinstance(happened := await reader.next(), Heard):
-                heard.hear(partial(_just, happened.event))
-                yield happened.event
-        finally:
-            await reader.close()
-        heard.end(exchange)
+def _observed(source: Iterable[Any], heard: Overheard) -> Generator[Any, None, None]:
+    reader = Reader(source)
+    try:
+        while isinstance(happened := reader.next(), Heard):
+            heard.hear(partial(_just, happened.event))
+            yield happened.event
+    finally:
+        reader.close()
+        heard.end()
 
 
-class _Told:
-    """Passes outcomes on, and lets `outcome_of` find those of a generator that `Guard.stream` gave."""
-
-    stream: weakref.ref[Any]
-
-    def __init__(self, done: Done) -> None:
-        self._done = done
-
-    def __call__(self, outcomes: tuple[Outcome, ...]) -> None:
-        self._done(outcomes)
-        if (alive := self.stream()) is not None:
-            remember(alive, outcomes)
+async def _aobserved(source: AsyncIterable[Any], heard: Overheard) -> AsyncGenerator[Any, None]:
+    reader = AsyncReader(source)
+    try:
+        while isinstance(happened := await reader.next(), Heard):
+            heard.hear(partial(_just, happened.event))
+            yield happened.event
+    finally:
+        await reader.close()
+        heard.end()
 
 
 def _just(event: Any) -> tuple[Any]:
     return (event,)
 
 
-class Overheard:
-    """A stream that nobody holds back: its texts, to be reviewed when it has ended."""
-
-    def __init__(self, events: Events, watch: Callable[[Exchange, Reply], None]) -> None:
-        self._events = events
-        self._watch = watch
-        self._texts: dict[int, list[str]] = {0: []}
-        self._is_readable = True
-
-    def hear(self, events: Callable[[], Iterable[Any]]) -> None:
-        """Read what came, if it can be read."""
-        if not self._is_readable:
-            return
-        try:
-            for said in map(self._events.read, events()):
-                self._texts.setdefault(said.choice, []).append(said.text)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong is the log's, not the caller's
-            self._is_readable = False
-            _log.error("monitor mode cannot read a stream: %s", type(error).__name__, exc_info=error)
-
-    def end(self, exchange: Exchange) -> None:
-        """Review what was heard."""
-        try:
-            for texts in self._texts.values() if self._is_readable else ():
-                self._watch(exchange, read("".join(texts), TEXT))
-        except Exception as error:  # noqa: BLE001 - whatever is wrong is the log's, not the caller's
-            _log.error("monitor mode cannot review a stream: %s", type(error).__name__, exc_info=error)
+def _nothing(_: object) -> None:
+    """Nobody is told anything."""

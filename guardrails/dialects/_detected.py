@@ -12,7 +12,7 @@ from guardrails.errors import UnsupportedReply
 class DetectedEvents:
     """Reads a stream with the first reader whose format an event is in."""
 
-    has_stop = True
+    has_stop = False  # until an event tells the format: a stream of nothing says nothing
 
     def __init__(self, readers: Sequence[tuple[Callable[[Any], bool], Callable[[], Events]]]) -> None:
         self._readers = readers

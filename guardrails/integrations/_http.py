@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator, Mapping
-from contextlib import aclosing, closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from guardrails._streams import Overheard
+from guardrails._overheard import Overheard
+from guardrails._released import AsyncReleased, Released
 from guardrails.dialects import Dialect, Reply, read
 from guardrails.errors import Blocked, UnsupportedReply
 from guardrails.exchange import Exchange
@@ -69,7 +69,7 @@ class HttpCall:
         """
         decoder, events = self._framing.decoder(), FramedEvents(self._dialect.events(), self._framing)
         if not self._guard.enforces:
-            return self._overheard(chunks, decoder, Overheard(events, self._guard.watch))
+            return _overheard(chunks, decoder, self._guard.overhear(self._exchange, events))
 
         def frames() -> Iterator[Frame]:
             for chunk in chunks:
@@ -83,7 +83,7 @@ class HttpCall:
         """As `stream`, on the running event loop."""
         decoder, events = self._framing.decoder(), FramedEvents(self._dialect.events(), self._framing)
         if not self._guard.enforces:
-            return self._aoverheard(chunks, decoder, Overheard(events, self._guard.watch))
+            return _aoverheard(chunks, decoder, self._guard.overhear(self._exchange, events))
 
         async def frames() -> AsyncIterator[Frame]:
             async for chunk in chunks:
@@ -93,20 +93,6 @@ class HttpCall:
                 yield frame
 
         return _araw(self._guard.astreamed(self._exchange, frames(), events, raises=self._raises, done=self._done))
-
-    def _overheard(self, chunks: Iterable[bytes], decoder: Decoder, heard: Overheard) -> Generator[bytes, None, None]:
-        for chunk in chunks:
-            heard.hear(partial(decoder.feed, chunk))
-            yield chunk
-        heard.end(self._exchange)
-
-    async def _aoverheard(
-        self, chunks: AsyncIterable[bytes], decoder: Decoder, heard: Overheard
-    ) -> AsyncGenerator[bytes, None]:
-        async for chunk in chunks:
-            heard.hear(partial(decoder.feed, chunk))
-            yield chunk
-        heard.end(self._exchange)
 
     def _done(self, outcomes: tuple[Outcome, ...]) -> None:
         self.outcomes = outcomes
@@ -144,13 +130,31 @@ class HttpCall:
         return content if value is reply.value else json.dumps(value).encode()
 
 
-def _raw(frames: Generator[Frame, None, None]) -> Generator[bytes, None, None]:
-    with closing(frames):
+def _raw(frames: Released[Frame]) -> Generator[bytes, None, None]:
+    with frames:
         for frame in frames:
             yield frame.raw
 
 
-async def _araw(frames: AsyncGenerator[Frame, None]) -> AsyncGenerator[bytes, None]:
-    async with aclosing(frames):
+async def _araw(frames: AsyncReleased[Frame]) -> AsyncGenerator[bytes, None]:
+    async with frames:
         async for frame in frames:
             yield frame.raw
+
+
+def _overheard(chunks: Iterable[bytes], decoder: Decoder, heard: Overheard) -> Generator[bytes, None, None]:
+    try:
+        for chunk in chunks:
+            heard.hear(partial(decoder.feed, chunk))
+            yield chunk
+    finally:
+        heard.end()
+
+
+async def _aoverheard(chunks: AsyncIterable[bytes], decoder: Decoder, heard: Overheard) -> AsyncGenerator[bytes, None]:
+    try:
+        async for chunk in chunks:
+            heard.hear(partial(decoder.feed, chunk))
+            yield chunk
+    finally:
+        heard.end()

@@ -14,7 +14,7 @@ from guardrails.errors import ConfigurationError
 from guardrails.models._answer import UnreadableError, answer
 from guardrails.models._callable import CallableModel
 from guardrails.models._interface import Model, ModelReply, ModelRequest
-from guardrails.models._loop import in_thread, is_async, run, submit
+from guardrails.models._loop import in_thread, is_async, run, submit, submit_and_wait
 from guardrails.models._present import instructions, present
 from guardrails.models._step import (
     Ask,
@@ -60,6 +60,7 @@ __all__ = [
     "present",
     "run",
     "submit",
+    "submit_and_wait",
     "together",
 ]
 

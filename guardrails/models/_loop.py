@@ -113,6 +113,21 @@ def submit(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
     return asyncio.run_coroutine_threadsafe(coroutine, _private.start())
 
 
+def submit_and_wait(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+    """As `submit`, for a caller that will block until it is done.
+
+    Raises:
+        RuntimeError: called on the private loop itself, which would wait for itself forever.
+    """
+    if _on_private_loop():
+        coroutine.close()
+        raise RuntimeError(
+            "a blocking call inside a coroutine that guardrails runs would wait for itself; "
+            "await the asynchronous form there (acomplete, areview, astream)"
+        )
+    return submit(coroutine)
+
+
 def run(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
     """Run a coroutine on the private loop, and block until it is done.
 
@@ -128,13 +143,7 @@ def run(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
     >>> run(double(21))
     42
     """
-    if _on_private_loop():
-        coroutine.close()
-        raise RuntimeError(
-            "a blocking call inside a coroutine that guardrails runs would wait for itself; "
-            "await the asynchronous form there (acomplete, areview)"
-        )
-    future = submit(coroutine)
+    future = submit_and_wait(coroutine)
     try:
         return future.result(timeout)
     except BaseException:
