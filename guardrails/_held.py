@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from guardrails._lane import Lane
-from guardrails.dialects import Events, Said
+from guardrails.dialects import APART, Events, Said
 
 
 @dataclass(slots=True)
@@ -52,7 +52,10 @@ class Held:
             UnsupportedReply: it may hold text that cannot be judged.
         """
         said = self._events.read(event)
-        lane, start = self._lane(said.choice), self._lane(said.choice).passage.length
+        lane = self._lane(said.choice)
+        if said.apart and said.text and lane.passage.length:
+            lane.hear(APART)  # nobody's event: judges read it, and it does not come out
+        start = lane.passage.length
         if said.text:
             lane.hear(said.text)
             self._last_text[said.choice] = event
@@ -87,7 +90,7 @@ class Held:
         said, lane = item.said, item.lane
         if self._is_closed:
             return True
-        if said.last or (said.call and lane.holds_calls):
+        if said.last or said.closes or (said.call and lane.holds_calls):
             return False
         if said.text:
             return item.end <= lane.passage.settled

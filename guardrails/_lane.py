@@ -77,7 +77,7 @@ class Lane:
         """A review of the sentences that are ready."""
         self._taken, self._ready = self._ready, []
         out = tuple(self.passage.sentences)
-        exchange = self.exchange.streaming(self.passage.out + "".join(self._taken), out, len(out))
+        exchange = self.exchange.streaming(self.passage.out, out, "".join(self._taken))
         return self._begin(exchange, self._setup.window, len(out) + 1).run()
 
     def end_window(self, outcome: Outcome | None) -> Window | Outcome | None:

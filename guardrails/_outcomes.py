@@ -32,7 +32,10 @@ def outcome_of(reply: Any) -> Any:
         if found is not None and found[0]() is held:
             made = tuple(replace(outcome, reply=held if held is reply else None) for outcome in found[1])
             return made[0] if len(made) == 1 else made
-    raise LookupError(f"this {type(reply).__name__} did not come from a guarded call, or is a stream under way")
+    raise LookupError(
+        f"this {type(reply).__name__} did not come from a guarded call, or is a stream under way. Of what a stream's "
+        "helper puts together at its end, ask for the outcome of the stream."
+    )
 
 
 def remember(reply: Any, outcomes: Sequence[Outcome]) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from guardrails._streaming import Ended, Happened, Heard, Judged
 
+_pumps: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly, and these have to be closed, not collected
+
 
 class Reader:
     """Reads a sync stream, where there is no judgement to be had."""
@@ -53,6 +55,8 @@ class AsyncReader:
             return Judged(await flying)
         if self._pump is None:
             self._pump = asyncio.create_task(self._read())
+            _pumps.add(self._pump)
+            self._pump.add_done_callback(_pumps.discard)
         if self._next is None:
             self._next = asyncio.create_task(self._queue.get())
         waited: set[asyncio.Future[Any]] = {self._next} if flying is None else {self._next, flying}

@@ -50,10 +50,9 @@ class Exchange:
     messages: tuple[Message, ...]
     reply: str
     context: tuple[str, ...]
+    out: str = field(default="", init=False, repr=False, compare=False)
     settled: tuple[str, ...] = field(default=(), init=False, repr=False, compare=False)
-    """Of a streamed reply, the sentences that are out: whatever follows them, their boundaries stay."""
-    judged: int = field(default=0, init=False, repr=False, compare=False)
-    """How many of those are context only: each was judged before, and the rules need not look at them again."""
+    """Of a streamed reply, what is out, and its sentences: their boundaries stay, whatever follows them."""
 
     def __init__(
         self, messages: str | Message | Iterable[Any] = (), reply: str = "", context: str | Iterable[Any] = ()
@@ -66,21 +65,34 @@ class Exchange:
 
     def with_reply(self, reply: str) -> Exchange:
         """The same conversation with another reply."""
-        return self.streaming(reply, self.settled, self.judged)
-
-    def streaming(self, reply: str, settled: tuple[str, ...], judged: int = 0) -> Exchange:
-        """The same conversation with a reply of which some sentences are out."""
         made = copy(self)
         made.__dict__.pop("sentences", None)
-        for name, value in (("reply", reply), ("settled", settled), ("judged", judged)):
+        object.__setattr__(made, "reply", reply)
+        return made
+
+    def streaming(self, out: str, settled: tuple[str, ...], text: str) -> Exchange:
+        """The same conversation with a reply that goes on after sentences that were judged, and are out."""
+        made = self.with_reply(out + text)
+        for name, value in (("out", out), ("settled", settled)):
             object.__setattr__(made, name, value)
         return made
 
     @cached_property
     def sentences(self) -> tuple[str, ...]:
         """The reply's sentences, in order; sentence 1 is the first."""
-        out = "".join(self.settled)
-        return (*self.settled, *split(self.reply[len(out) :])) if self.reply.startswith(out) else split(self.reply)
+        if not self.settled or not self.reply.startswith(self.out):
+            return split(self.reply)
+        return (*self.settled, *split(self.reply[len(self.out) :]))
+
+    @property
+    def judged(self) -> int:
+        """How many of the sentences were judged before, and are context only."""
+        return len(self.settled)
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether the reply was given something that its facts can stand in: context, or results of tools."""
+        return bool(self.context) or any(message.role == "tool" for message in self.messages)
 
     @property
     def prompt(self) -> str:

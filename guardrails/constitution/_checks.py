@@ -117,7 +117,7 @@ class CheckSet:
         deciding = {
             name
             for name, check in self._checks
-            if check.decides and (exchange.context or not isinstance(check, GroundedCheck))
+            if check.decides and (exchange.has_sources or not isinstance(check, GroundedCheck))
         }
         return Findings(tuple(hits), frozenset(deciding - hit_ids))
 
@@ -142,7 +142,7 @@ class CheckSet:
 
     def _ungrounded(self, exchange: Exchange, sentences: Sequence[tuple[int, str]]) -> Iterator[Hit]:
         checks = [(name, check) for name, check in self._checks if isinstance(check, GroundedCheck)]
-        if not checks or not exchange.context:
+        if not checks or not exchange.has_sources:
             return
         sources = (*exchange.context, *(m.content for m in exchange.messages), *self._stated)
         kinds = {kind for _, check in checks for kind in check.grounded}
@@ -158,7 +158,7 @@ def _numbered(exchange: Exchange) -> Sequence[tuple[int, str]]:
     """The reply's sentences with their numbers, but for those judged before; of data, they have none."""
     texts = structured.texts_of(exchange.reply)
     if texts is None:
-        return list(enumerate(exchange.sentences, 1))[exchange.judged :]
+        return list(enumerate(exchange.sentences[exchange.judged :], exchange.judged + 1))
     return [(0, sentence) for text in texts for sentence in split(text)]
 
 

@@ -8,7 +8,7 @@ from guardrails.dialects._anthropic import AnthropicDialect
 from guardrails.dialects._chat import ChatDialect
 from guardrails.dialects._detected import DetectedEvents
 from guardrails.dialects._google import GoogleDialect
-from guardrails.dialects._interface import Choice, Dialect, Events, Said
+from guardrails.dialects._interface import APART, Choice, Dialect, Events, Said
 from guardrails.dialects._langchain import LangChainDialect
 from guardrails.dialects._reply import Reply
 from guardrails.dialects._responses import ResponsesDialect
@@ -29,6 +29,7 @@ _ASKED = "It may hold text that cannot be judged, so it is not released. The unw
 
 __all__ = [
     "ANTHROPIC",
+    "APART",
     "CHAT",
     "GOOGLE",
     "RESPONSES",

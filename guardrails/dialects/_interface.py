@@ -10,24 +10,51 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from guardrails.dialects._shares import shared_out
 from guardrails.exchange import Exchange
+
+APART = "\n\n"
+"""What judges read between parts of a reply that stand apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One alternative of a reply. `texts` are its text parts in order; `calls` its tool calls, each as one text.
 
-    `holds_other` says that there is something known to be no prose: tool calls, thinking.
+    `holds_other` says that there is something known to be no prose: tool calls, thinking. `apart` are the indexes
+    of the parts that such a thing, or the end of a message, parts from the text before: a reader sees two
+    paragraphs there, and so do judges. Other parts go on where the one before stopped, in mid-sentence even.
     """
 
     texts: tuple[str, ...]
     calls: tuple[str, ...] = ()
     holds_other: bool = False
+    apart: frozenset[int] = frozenset()
 
     @property
     def text(self) -> str:
         """The alternative as one text: what is judged."""
-        return "".join(self.texts)
+        return "".join(self._parts)
+
+    def shares(self, text: str) -> list[str]:
+        """A revised text, given back to the parts; what sets parts apart is taken out again."""
+        shares = shared_out(self._parts, text)
+        for index in sorted(self.apart):
+            before = next((n for n in range(index - 1, -1, -1) if shares[n]), None)
+            if shares[index].startswith(APART):
+                shares[index] = shares[index].removeprefix(APART)
+            elif before is not None:  # a revised sentence keeps the space after it
+                shares[before] = shares[before].removesuffix(APART)
+        return shares
+
+    @property
+    def _parts(self) -> list[str]:
+        spoken = False
+        parts = []
+        for index, text in enumerate(self.texts):
+            parts.append(APART + text if index in self.apart and spoken and text else text)
+            spoken = spoken or bool(text)
+        return parts
 
     @property
     def is_silent(self) -> bool:
@@ -44,6 +71,8 @@ class Said:
     what is appended has to come before it. `last` marks the stop reason of the alternative: what comes with no
     such event was cut off. `failed` marks an error that the provider reports in mid-stream. `whole` marks a text
     event that must not be cut in two, because it holds more than its text: a role, a stop reason, log-probabilities.
+    `apart` marks a text that something parts from the text before, as in `Choice`. `closes` marks the end of the
+    transport, which waits for everything.
     """
 
     text: str = ""
@@ -54,6 +83,8 @@ class Said:
     last: bool = False
     failed: bool = False
     whole: bool = False
+    apart: bool = False
+    closes: bool = False
 
 
 class Events(Protocol):

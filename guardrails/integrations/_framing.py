@@ -11,7 +11,9 @@ from typing import Any, Protocol
 from guardrails.dialects import Events, Said
 from guardrails.errors import UnsupportedReply
 
-_LINE_END = re.compile(r"\r\n|\n|\r")
+_LINES = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
+_DONE = b"data: [DONE]"
+_MARK = b"\xef\xbb\xbf"
 # A carriage return at the end of a chunk may be half of a line end, so the next chunk decides.
 _BLANK = re.compile(rb"(?:\r\n|\n|\r(?!\n|\Z))(?:\r\n|\n|\r(?!\n|\Z))")
 
@@ -59,8 +61,8 @@ class FramedEvents:
         self._last: Frame | None = None
 
     def read(self, event: Frame) -> Said:
-        """What the frame's event adds; a frame without JSON (a comment, `[DONE]`) adds nothing."""
-        return Said() if event.data is None else self._events.read(event.data)
+        """What the frame's event adds; `[DONE]` and comments add nothing."""
+        return Said(closes=event.raw.strip() == _DONE) if event.data is None else self._events.read(event.data)
 
     def with_text(self, event: Frame, text: str) -> Frame | None:
         """The frame with another text."""
@@ -106,44 +108,59 @@ class SseDecoder:
     """Cuts at blank lines, with any of the three line ends."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
+        self._searched = 0
+        self._has_begun = False
 
     def feed(self, chunk: bytes) -> Sequence[Frame]:
         """The events that are complete with this chunk."""
         self._rest += chunk
         frames, start = [], 0
-        for blank in _BLANK.finditer(self._rest):
-            frames.append(_frame(self._rest[start : blank.end()]))
+        # A blank line may begin in what was searched already, up to its last three bytes.
+        for blank in _BLANK.finditer(self._rest, max(self._searched - 3, 0)):
+            frames.append(self._frame(bytes(self._rest[start : blank.end()])))
             start = blank.end()
-        self._rest = self._rest[start:]
+        del self._rest[:start]
+        self._searched = len(self._rest)
         return frames
 
     def end(self) -> Sequence[Frame]:
         """The event that no blank line closed: SDKs read it all the same. One that was cut off is dropped."""
-        rest, self._rest = self._rest, b""
+        rest = bytes(self._rest)
+        self._rest.clear()
         try:
-            return [_frame(rest)] if rest.strip() else []
+            return [self._frame(rest)] if rest.strip() else []
         except UnsupportedReply:
             return []
 
+    def _frame(self, raw: bytes) -> Frame:
+        if not self._has_begun:
+            raw, self._has_begun = raw.removeprefix(_MARK), True
+        return _frame(raw)
+
 
 def _frame(raw: bytes) -> Frame:
-    name, lines = None, []
-    for line in _LINE_END.split(raw.decode("utf-8", "replace")):
-        field, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if field == "event":
-            name = value
-        elif field == "data":
-            lines.append(value)
-    said = "\n".join(lines)
-    return Frame(raw, name, None if not said or said == "[DONE]" else _json(said))
+    """An event; what is no field of one is left out of its bytes, because nobody judges it."""
+    name, said, kept, is_whole = None, [], [], True
+    for line in _LINES.findall(raw):
+        field, _, value = line.strip(b"\r\n").partition(b":")
+        text = value.removeprefix(b" ").decode("utf-8", "replace")
+        if field == b"event":
+            name = text
+        elif field == b"data":
+            said.append(text)
+        elif field not in {b"", b"id", b"retry"} or (value and not field):
+            is_whole = False
+            continue
+        kept.append(line)
+    data = "\n".join(said)
+    return Frame(raw if is_whole else b"".join(kept), name, None if data in {"", "[DONE]"} else _json(data))
 
 
 def _json(said: str) -> Any:
     try:
         return json.loads(said)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UnsupportedReply("an event of the stream is no JSON, and what it says cannot be judged.") from None
 
 

@@ -100,7 +100,7 @@ class HttpCall:
     def _read(self, content: bytes) -> Reply:
         try:
             value = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise UnsupportedReply("the reply is no JSON, and what it says cannot be judged.") from None
         return read(value, self._dialect)
 
@@ -148,6 +148,7 @@ def _overheard(chunks: Iterable[bytes], decoder: Decoder, heard: Overheard) -> G
             heard.hear(partial(decoder.feed, chunk))
             yield chunk
     finally:
+        heard.hear(decoder.end)
         heard.end()
 
 
@@ -157,4 +158,5 @@ async def _aoverheard(chunks: AsyncIterable[bytes], decoder: Decoder, heard: Ove
             heard.hear(partial(decoder.feed, chunk))
             yield chunk
     finally:
+        heard.hear(decoder.end)
         heard.end()
