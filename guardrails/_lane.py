@@ -89,7 +89,7 @@ class Lane:
             self.drop()
             return None
         before = len(self.passage.out)
-        attempts = self._recorded(before)
+        attempts = self._recorded()
         if outcome.blocked:
             return self._ended(outcome)
         if not self.passage.settle(self._taken, outcome.text):
@@ -107,12 +107,12 @@ class Lane:
         assert self._review is not None
         mended, count = self._review.mended, len(self._attempts)
         if mended is not None:
-            text = mended.draft[len(self.passage.out) :].rstrip()
+            text = self.passage.beyond(mended.draft).rstrip()
             space = "".join(self._taken)
             self._carried = replace(
                 mended, draft=text + space[len(space.rstrip()) :], base=mended.base + count, count=mended.count
             )
-        found = self._recorded(len(self.passage.out))
+        found = self._recorded()
         if found and (mended is None or mended.count < len(found)):  # found in the moment that it was given up
             self._known = tuple(verdict for verdict in found[-1].verdicts if verdict.violates)
 
@@ -130,7 +130,7 @@ class Lane:
         """Take over what came of that: the outcome of the stream."""
         assert outcome is not None
         self._first = 1
-        self._recorded(0)
+        self._recorded(is_last=True)
         if not outcome.blocked and not self.passage.settle(split(self.passage.rest), outcome.text, is_last=True):
             outcome = replace(outcome, status=Status.BLOCKED, cause=Cause.ERROR)
         return self._ended(outcome)
@@ -138,7 +138,7 @@ class Lane:
     def interrupted(self) -> Outcome:
         """The outcome of a stream that came to no end of its own."""
         if self._review is not None:
-            self._recorded(len(self.passage.out))
+            self._recorded()
         constitution = self._setup.constitution
         return self._ended(
             Outcome(
@@ -166,20 +166,21 @@ class Lane:
         )
         return self._review
 
-    def _recorded(self, cut: int) -> tuple[Attempt, ...]:
-        """Take over the attempts of the review that ended; `cut` characters of its drafts are out already."""
+    def _recorded(self, *, is_last: bool = False) -> tuple[Attempt, ...]:
+        """Take over the attempts of the review that ended; only the last one's drafts are of the whole reply."""
         assert self._review is not None
         found, self._review = tuple(self._review.attempts), None
-        made = tuple(self._recounted(n, attempt, cut) for n, attempt in enumerate(found))
+        made = tuple(self._recounted(n, attempt, is_last) for n, attempt in enumerate(found))
         self._attempts += made
         return made
 
-    def _recounted(self, number: int, attempt: Attempt, cut: int) -> Attempt:
+    def _recounted(self, number: int, attempt: Attempt, is_last: bool) -> Attempt:  # noqa: FBT001 - called once
         if attempt.calls:
             return attempt
         base = None if attempt.base is None else attempt.base + len(self._attempts)
-        attempt = replace(attempt, draft=attempt.draft[cut:], base=base, first=self._first)
-        if number or cut or self._carried is None:
+        draft = attempt.draft if is_last else self.passage.beyond(attempt.draft)
+        attempt = replace(attempt, draft=draft, base=base, first=self._first)
+        if number or not is_last or self._carried is None:
             return attempt
         mended, made = self._carried, self._carried.made  # the first draft here is another review's revision
         return replace(attempt, edits=made.edits, append=made.append, reviser=made.reviser, base=mended.base)

@@ -51,7 +51,7 @@ class Passage:
 
     def hear(self, text: str) -> list[str]:
         """Take in a chunk, and give the sentences that are complete with it."""
-        self.begins = self.begins or text.lstrip("\ufeff \t\r\n")[:1].strip()
+        self.begins = self.begins or text.replace("\ufeff", "").lstrip()[:1]
         self.length += len(text)
         self._heard.append(text)
         return self._splitter.feed(text)
@@ -61,11 +61,9 @@ class Passage:
 
         False, and nothing is done, where that would change what is out.
         """
-        said = self.out.rstrip()
-        if not text.startswith(said):
+        if not text.startswith(self.out.rstrip()):
             return False
-        rest = text[len(self.out) :] if text.startswith(self.out) else text[len(said) :].lstrip()
-        pieces = _pieces(sentences, split(rest), self.settled, is_last=is_last)
+        pieces = _pieces(sentences, split(self.beyond(text)), self.settled, is_last=is_last)
         out, at = [], self.settled
         heard = "".join(sentences)
         for piece in pieces:
@@ -77,6 +75,10 @@ class Passage:
         self.sentences += split(made)
         self._pieces += pieces
         return True
+
+    def beyond(self, text: str) -> str:
+        """What a draft of the reply says after what is out: an appended text may have taken the space between."""
+        return text[len(self.out) :] if text.startswith(self.out) else text[len(self.out.rstrip()) :].lstrip()
 
     def revised(self, start: int, end: int, text: str) -> str:
         """What goes out for a settled span of what was heard, whose text this was."""

@@ -11,7 +11,7 @@ from support import constitution, hostile_text, principle
 from guardrails._lane import Lane
 from guardrails._setup import Setup
 from guardrails._streaming import Drop, Emit, Ended, Heard, Judge, Judged, Keep, Next, Stream
-from guardrails.dialects import TEXT
+from guardrails.dialects import ANTHROPIC, TEXT
 from guardrails.errors import Blocked
 from guardrails.exchange import Exchange
 from guardrails.models import Ask, Done, Failure, ModelReply, ModelRequest, advance
@@ -210,3 +210,70 @@ def test_what_passes_comes_out_as_it_came(data, text):
     if not outcome.blocked:
         assert told.text == text == outcome.text
         assert outcome.status is Status.PASSED
+
+
+def anthropic_events(draw, text):
+    """A message in content blocks: prose cut anywhere, with thinking and tool calls between some of them."""
+    yield {"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "content": []}}
+    index = 0
+    for part in cut(draw, text):
+        if draw(st.integers(0, 3)) == 0:
+            other = draw(st.sampled_from([{"type": "thinking", "thinking": ""}, {"type": "tool_use", "name": "f"}]))
+            yield {"type": "content_block_start", "index": index, "content_block": other}
+            yield {"type": "content_block_stop", "index": index}
+            index += 1
+        yield {"type": "content_block_start", "index": index, "content_block": {"type": "text", "text": ""}}
+        for piece in cut(draw, part):
+            delta = {"type": "text_delta", "text": piece}
+            yield {"type": "content_block_delta", "index": index, "delta": delta}
+        yield {"type": "content_block_stop", "index": index}
+        index += 1
+    if draw(st.integers(0, 9)):
+        yield {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 3}}
+        yield {"type": "message_stop"}
+
+
+def told_by(events):
+    """The text that a reader of these events gets, if they are in order."""
+    text, opened = "", set()
+    for event in events:
+        if event["type"] == "content_block_start":
+            opened.add(event["index"])
+            text += event["content_block"].get("text", "")
+        elif event["type"] == "content_block_delta":
+            assert event["index"] in opened
+            text += event["delta"]["text"]
+        elif event["type"] == "content_block_stop":
+            opened.remove(event["index"])
+        elif event["type"] == "message_delta":
+            assert not opened
+    return text
+
+
+@settings(max_examples=150)
+@given(st.data(), TEXTS)
+def test_events_come_out_in_order_and_say_what_the_outcome_says(data, text):
+    """The same of a provider's events: what comes out is well-formed, judged in full, and what the outcome says."""
+    judge = Fickle(data.draw)
+    rules = made(principle("a-one"), principle("a-two", scope="reply"), settings={"exhausted": ["append", "block"]})
+    setup = Setup(rules, judges=(judge,), reviser=Mender(data.draw), max_revisions=data.draw(st.integers(0, 2)))
+    raises = data.draw(st.booleans())
+    stream = Stream(
+        lambda: Lane(Exchange("Well?"), setup, "run-1"),
+        ANTHROPIC.events(),
+        raises=raises,
+        clock=count().__next__,
+    )
+    events = list(anthropic_events(data.draw, text))
+    told = conduct(stream, events, data.draw)
+    (outcome,) = stream.outcomes
+    said = told_by(told.out)
+    if outcome.blocked:
+        assert dense(said).startswith(dense(outcome.released))
+        assert dense(said) == dense(outcome.released) + ("" if raises else dense(outcome.text))
+    else:
+        assert dense(said) == dense(outcome.text)
+        assert any(dense(reply) == dense(said) for reply in judge.clean) or not text.strip()
+        assert told.out[-1]["type"] == "message_stop"
+    if outcome.status is Status.PASSED:
+        assert said == text

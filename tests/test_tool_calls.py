@@ -112,6 +112,16 @@ def test_a_stream_of_nothing_but_calls(guard):
         list(guard.streamed(Exchange("q"), chunks("", "wire_money", '{"amount": 99}'), CHAT.events()))
 
 
+@pytest.mark.parametrize("space", ["\u3000", "\ufeff", "\x85", " \n"])
+def test_a_text_that_begins_with_space_is_no_silence(space, tmp_path):
+    """Of any kind of white space, beside a call, whole and streamed: the text is judged."""
+    rules = constitution(NO_WIRES, principle("a-one", on_violation="block", checks=[{"pattern": ["bad"]}]))
+    guard = Guard(rules, judge="rules", allow_unjudged=True, audit=None)
+    assert guard.review("q", completion(f"{space}It is bad.", call("balance"))).blocked
+    with pytest.raises(Blocked):
+        list(guard.streamed(Exchange("q"), chunks(f"{space}     It is bad.", "balance", "{}"), CHAT.events()))
+
+
 def test_calls_pass_unjudged_where_no_principle_is_about_them():
     """As they did before: a reply of calls alone is released, and the record says that nothing judged it."""
     guard = Guard(constitution("any-rule"), judge="rules", allow_unjudged=True, audit=None)

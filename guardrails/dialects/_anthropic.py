@@ -8,8 +8,8 @@ from typing import Any
 
 from guardrails.dialects._anthropic_events import CALLS, NOT_PROSE, AnthropicEvents, call_text, named
 from guardrails.dialects._interface import Choice, Events
+from guardrails.dialects._paragraphs import apart
 from guardrails.dialects._shape import bare, get
-from guardrails.dialects._shares import shared_out
 from guardrails.errors import UnsupportedReply
 from guardrails.exchange import Exchange
 
@@ -32,15 +32,18 @@ class AnthropicDialect:
         blocks = get(reply, "content")
         if get(reply, "role") != "assistant" or not isinstance(blocks, list):
             raise UnsupportedReply("the message is not an assistant's with a list of content blocks.")
-        texts = tuple(_block_text(number, block) for number, block in enumerate(blocks, 1) if not _is_other(block))
+        read = [None if _is_other(block) else _block_text(number, block) for number, block in enumerate(blocks, 1)]
+        texts = tuple(text for text in read if text is not None)
         calls = tuple(call_text(get(block, "name"), get(block, "input")) for block in blocks if _is_call(block))
-        return (Choice(texts, calls, holds_other=len(texts) < len(blocks)),)
+        parted = apart(None if text is None else (text, None) for text in read)
+        return (Choice(texts, calls, holds_other=len(texts) < len(blocks), apart=parted),)
 
     def with_texts(self, reply: Any, texts: Sequence[str]) -> Any:
         """The message with its text blocks revised; those that did not change keep their citations."""
         (choice,) = self.choices(reply)
-        shares = shared_out(choice.texts, texts[0])
-        return bare(reply, _KEPT, {"content": _revised_blocks(reply, shares, texts[0])})
+        if texts[0] == choice.text:
+            return reply
+        return bare(reply, _KEPT, {"content": _revised_blocks(reply, choice.shares(texts[0]), texts[0])})
 
     def fallback(self, reply: Any, text: str) -> Any:
         """The message with one text block."""

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from guardrails.dialects._interface import Said
@@ -48,6 +49,7 @@ class AnthropicEvents:
         self._kinds: dict[int, str] = {}
         self._calls: dict[int, tuple[Any, Any, list[str]]] = {}
         self._text_at = 0
+        self._spoken_at: int | None = None  # the block of the last text that was not empty
         # What went out.
         self._has_start = False
         self._has_text = False
@@ -87,8 +89,8 @@ class AnthropicEvents:
         kind = get(block, "type")
         if kind == "text" and not get(block, "citations"):
             self._kinds[index] = kind
-            return Said(self._text(index, get(block, "text")), whole=True)
-        if isinstance(kind, str) and kind in NOT_PROSE:
+            return replace(self._read_text(index, get(block, "text")), whole=True)
+        if isinstance(kind, str) and kind in NOT_PROSE and (self._spoken_at is None or index > self._spoken_at):
             self._kinds[index] = kind
             if kind in CALLS:
                 self._calls[index] = (get(block, "name"), get(block, "input"), [])
@@ -99,7 +101,7 @@ class AnthropicEvents:
         delta, index = get(event, "delta"), self._index(event)
         match get(delta, "type"):
             case "text_delta":
-                return Said(self._text(index, get(delta, "text")))
+                return self._read_text(index, get(delta, "text"))
             case "input_json_delta":
                 if index in self._calls:
                     self._calls[index][2].append(str(get(delta, "partial_json") or ""))
@@ -113,16 +115,20 @@ class AnthropicEvents:
 
     def _index(self, event: Any) -> int:
         index = get(event, "index")
-        if not isinstance(index, int):
+        if not isinstance(index, int) or isinstance(index, bool) or index < 0:
             raise UnsupportedReply("an event of the stream names no content block.")
         return index
 
-    def _text(self, index: int, text: Any) -> str:
+    def _read_text(self, index: int, text: Any) -> Said:
         # What is judged is the text in the order of arrival; what is read is the blocks in order.
-        if not isinstance(text, str) or index < self._text_at:
+        if not isinstance(text, str) or index < self._text_at or self._kinds.get(index) in NOT_PROSE:
             raise UnsupportedReply(f"content block {index + 1} of the stream holds no text, or text out of order.")
-        self._text_at = index
-        return text
+        self._text_at, before = index, self._spoken_at
+        if not text:
+            return Said()
+        self._spoken_at = index
+        between = () if before is None else range(before + 1, index)
+        return Said(text, apart=any(kind in NOT_PROSE for at, kind in self._kinds.items() if at in between))
 
     def with_text(self, event: Any, text: str) -> Any | None:
         """The event with another text; a block's start stays without any."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from guardrails.dialects._chat_events import CALLS, KEPT, REASONING, ChatEvents, named_call
 from guardrails.dialects._interface import Choice, Events
+from guardrails.dialects._paragraphs import apart
 from guardrails.dialects._shape import bare, get
-from guardrails.dialects._shares import shared_out
 from guardrails.errors import UnsupportedReply
 from guardrails.exchange import Exchange
 
@@ -74,16 +74,19 @@ def _choice(choice: Any) -> Choice:
         raise UnsupportedReply("a choice of the completion holds no message of an assistant.")
     if get(message, "audio") is not None:
         raise UnsupportedReply("the completion holds audio, and what is spoken can be neither judged nor revised.")
+    if get(choice, "text") is not None or get(choice, "delta") is not None:
+        raise UnsupportedReply("a choice of the completion holds more than a message.")
     texts = (get(message, "content"), get(message, "refusal"))
     if not all(text is None or isinstance(text, str) for text in texts):
         raise UnsupportedReply("content and refusal of the completion's message must be str or None.")
     calls = tuple(f"{name}({arguments})" for name, arguments in _calls_of(message))
     other = bool(calls) or any(get(message, name) for name in REASONING)
-    return Choice(tuple(text or "" for text in texts), calls, holds_other=other)
+    content, refusal = [text or "" for text in texts]
+    return Choice((content, refusal), calls, other, apart([(content, "content"), (refusal, "refusal")]))
 
 
 def _revised(held: Any, choice: Choice, text: str) -> Any:
-    content, refusal = shared_out(choice.texts, text)
+    content, refusal = choice.shares(text)
     revised = {"content": content or None, "refusal": refusal} if refusal else {"content": content}
     return _with_message(held, {"role", *CALLS}, revised)
 

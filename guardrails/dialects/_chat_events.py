@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from guardrails.dialects._interface import Said
+from guardrails.dialects._paragraphs import Paragraphs
 from guardrails.dialects._shape import bare, get
 from guardrails.errors import UnsupportedReply
 
@@ -29,6 +30,9 @@ class ChatEvents:
     def __init__(self) -> None:
         # The chunk that a fallback is made after: the last one with a delta, so that its classes are the stream's.
         self._model: Any = {"object": _CHUNK, "id": "", "created": 0, "model": "", "choices": [{"delta": {}}]}
+        self._paragraphs: dict[int, Paragraphs] = {}
+        self._refused: set[int] = set()  # choices that a refusal was read of
+        self._begun: set[int] = set()  # choices that something went out of
         self._spoken: set[int] = set()
         self._calls: dict[int, dict[Any, tuple[str, str]]] = {}
         self._last: dict[int, Any] = {}  # the last chunk with text of each choice
@@ -71,14 +75,16 @@ class ChatEvents:
         """The chunk itself: no chunk repeats the text of another."""
         self._went_out(event)
         delta = get(event, "choices", 0, "delta")
+        if delta is not None:
+            self._begun.add(_choice_of(event))
         if get(delta, "content") or get(delta, "refusal"):
             self._spoken.add(_choice_of(event))
         return event
 
     def fallback(self, text: str) -> Sequence[Any]:
-        """A chunk with the text, after what the first choice said, and one that ends it."""
+        """A chunk with the text, after what the first choice said, and one for each choice that ends it."""
         said = {"content": f"\n\n{text}"} if 0 in self._spoken else {"role": "assistant", "content": text}
-        return (self._chunk(said, None), self._chunk({}, "stop"))
+        return (self._chunk(said), *(self._chunk({}, index, "stop") for index in sorted(self._begun | {0})))
 
     def calls(self, choice: int) -> tuple[str, ...]:
         """The choice's tool calls so far."""
@@ -87,18 +93,28 @@ class ChatEvents:
     def _read(self, choice: Any) -> Said:
         index, delta = get(choice, "index"), get(choice, "delta")
         texts = [get(delta, "content"), get(delta, "refusal")]
-        if not isinstance(index, int | None) or not all(text is None or isinstance(text, str) for text in texts):
-            raise UnsupportedReply("content and refusal of a chunk must be str or None, and its index a number.")
+        if not all(text is None or isinstance(text, str) for text in texts):
+            raise UnsupportedReply("content and refusal of a chunk must be str or None.")
+        if not isinstance(index, int | None) or isinstance(index, bool) or (index or 0) < 0:
+            raise UnsupportedReply("the index of a choice of the stream must be a whole number from 0.")
         if get(delta, "audio") is not None:
             raise UnsupportedReply("the stream holds audio, and what is spoken can be neither judged nor revised.")
         if get(choice, "message") is not None or get(choice, "text") is not None:
             raise UnsupportedReply("a choice of the stream holds more than a delta.")
         if all(texts):
             raise UnsupportedReply("a chunk of the stream holds content and a refusal at once.")
-        text = "".join(text or "" for text in texts)
+        text, apart = "".join(text or "" for text in texts), self._is_apart(index or 0, *texts)
         call, last = self._read_calls(index or 0, delta), get(choice, "finish_reason") is not None
         describes = bool(get(delta, "annotations")) and not (text or call or last)
-        return Said(text, index or 0, call=call, describes=describes, ends_part=last, last=last)
+        return Said(text, index or 0, call=call, describes=describes, ends_part=last, last=last, apart=apart)
+
+    def _is_apart(self, choice: int, content: str | None, refusal: str | None) -> bool:
+        # What is read is a message's content, then its refusal, in whatever order their pieces come.
+        if content and choice in self._refused:
+            raise UnsupportedReply("content comes after a refusal in the stream, and cannot be judged in its place.")
+        self._refused.update({choice} if refusal else ())
+        paragraphs = self._paragraphs.setdefault(choice, Paragraphs())
+        return paragraphs.begins(content or refusal or "", bool(refusal))
 
     def _is_out(self, event: Any) -> bool:
         choice = _choice_of(event)
@@ -120,10 +136,10 @@ class ChatEvents:
             held[get(piece, "index")] = (before[0] + name, before[1] + arguments)
         return bool(pieces)
 
-    def _chunk(self, delta: Mapping[str, Any], finish_reason: str | None) -> Any:
+    def _chunk(self, delta: Mapping[str, Any], index: int = 0, finish_reason: str | None = None) -> Any:
         choice = get(self._model, "choices", 0)
         said = bare(get(choice, "delta"), (), delta)
-        made = bare(choice, (), {"index": 0, "delta": said, "finish_reason": finish_reason})
+        made = bare(choice, (), {"index": index, "delta": said, "finish_reason": finish_reason})
         return bare(self._model, _ENVELOPE, {"choices": [made]})
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from guardrails.dialects._anthropic_events import NOT_PROSE as _OF_ANTHROPIC
 from guardrails.dialects._anthropic_events import call_text, named
 from guardrails.dialects._interface import Choice, Events
+from guardrails.dialects._paragraphs import apart
 from guardrails.dialects._responses_items import NOT_PROSE as _OF_OPENAI
 from guardrails.dialects._responses_items import as_text
 from guardrails.dialects._shape import get, with_fields
-from guardrails.dialects._shares import shared_out
 from guardrails.errors import UnsupportedReply
 from guardrails.exchange import Exchange
 
@@ -44,18 +44,21 @@ class LangChainDialect:
         if get(reply, "additional_kwargs", "audio") is not None:
             raise UnsupportedReply("the message holds audio, and what is spoken can be neither judged nor revised.")
         parts = _parts(reply)
-        texts = [_part_text(number, part) for number, part in enumerate(parts, 1) if not _is_other(part)]
+        said = [None if _is_other(part) else (_part_text(n, part), _place(part)) for n, part in enumerate(parts, 1)]
         refusal = get(reply, "additional_kwargs", "refusal")
         if refusal is not None and not isinstance(refusal, str):
             raise UnsupportedReply("the refusal of the message must be str or None.")
         calls = tuple(call_text(get(call, "name"), get(call, "args")) for call in _calls(reply))
-        other = bool(calls) or any(map(_is_other, parts))
-        return (Choice((*texts, *([refusal] if refusal else [])), calls, holds_other=other),)
+        other = bool(calls) or None in said
+        said += [None, (refusal, (True, None))] if refusal else []
+        return (Choice(tuple(one[0] for one in said if one is not None), calls, other, apart(said)),)
 
     def with_texts(self, reply: Any, texts: Sequence[str]) -> Any:
         """The message with its texts revised; blocks that did not change keep their citations."""
         (choice,) = self.choices(reply)
-        shares = shared_out(choice.texts, texts[0]) or [texts[0]]
+        if texts[0] == choice.text:
+            return reply
+        shares = choice.shares(texts[0]) or [texts[0]]
         beside = {name: held for name, held in _held(reply, "additional_kwargs").items() if name in _CALL_BLOCKS}
         if get(reply, "additional_kwargs", "refusal") and (refusal := shares.pop()):
             beside["refusal"] = refusal
@@ -110,6 +113,13 @@ def _kind(part: Any) -> str:
 
 def _is_other(part: Any) -> bool:
     return _kind(part) in _NOT_PROSE
+
+
+def _place(part: Any) -> tuple[bool, Any]:
+    """The field of a text, and the message of OpenAI's Responses that it is of; LangChain's own ids name no message."""
+    message = get(part, "id")
+    own = isinstance(message, str) and not message.startswith("lc_")
+    return _kind(part) == "refusal", message if own else None
 
 
 def _part_text(number: int, part: Any) -> str:

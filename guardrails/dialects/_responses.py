@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from guardrails.dialects._interface import Choice, Events
+from guardrails.dialects._paragraphs import apart
 from guardrails.dialects._responses_events import ResponsesEvents
 from guardrails.dialects._responses_items import (
     as_text,
     call_text,
+    check_output_text,
     item_texts,
     kind_of,
     message,
@@ -19,7 +21,6 @@ from guardrails.dialects._responses_items import (
     with_parts,
 )
 from guardrails.dialects._shape import get
-from guardrails.dialects._shares import shared_out
 from guardrails.errors import UnsupportedReply
 from guardrails.exchange import Exchange, Message, text_of
 
@@ -47,9 +48,11 @@ class ResponsesDialect:
         if not isinstance(output, list):
             raise UnsupportedReply("the response holds no list of output items.")
         texts = [text for found in _item_texts(output) for text in found]
+        check_output_text(reply)
+        parts = [(n, kind_of(part)) for n, item in enumerate(output) for part in _parts(item)]
         calls = [call for item in output if (call := call_text(item)) is not None]
         other = any(kind_of(item) != "message" for item in output) or get(reply, "status") not in _REPLIED
-        return (Choice(tuple(texts), tuple(calls), other),)
+        return (Choice(tuple(texts), tuple(calls), other, apart(zip(texts, parts, strict=True))),)
 
     def with_texts(self, reply: Any, texts: Sequence[str]) -> Any:
         """The response with its text parts revised; those that did not change keep their annotations."""
@@ -57,7 +60,7 @@ class ResponsesDialect:
         if texts[0] == choice.text:
             return reply
         output = get(reply, "output")
-        shares = iter(shared_out(choice.texts, texts[0]))
+        shares = iter(choice.shares(texts[0]))
         made = [
             _revised(item, [(text, next(shares)) for text in found])
             for item, found in zip(output, _item_texts(output), strict=True)
@@ -93,6 +96,11 @@ class ResponsesDialect:
 
 def _item_texts(output: Sequence[Any]) -> list[tuple[str, ...]]:
     return [item_texts(item, f"output item {number}") for number, item in enumerate(output, 1)]
+
+
+def _parts(item: Any) -> Sequence[Any]:
+    parts: Sequence[Any] = get(item, "content") if kind_of(item) == "message" else ()
+    return parts
 
 
 def _revised(item: Any, pairs: Sequence[tuple[str, str]]) -> Any:

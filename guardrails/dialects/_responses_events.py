@@ -6,17 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from guardrails.dialects._interface import Said
+from guardrails.dialects._paragraphs import Paragraphs
 from guardrails.dialects._responses_items import (
     TEXT_FIELDS,
     Places,
     call_text,
+    check_output_text,
     item_texts,
     kind_of,
     named,
     part_text,
     revised_part,
 )  # fmt: skip
-from guardrails.dialects._responses_release import KEPT, Release, without_logprobs
+from guardrails.dialects._responses_release import KEPT, KINDS, Release, without_logprobs
 from guardrails.dialects._shape import bare, get, put
 from guardrails.errors import UnsupportedReply
 
@@ -55,7 +57,9 @@ class ResponsesEvents:
     def __init__(self) -> None:
         self._places = Places()
         self._release = Release(self._places)
-        self._spoken: set[tuple[Any, int]] = set()  # the parts that text was read of
+        self._paragraphs = Paragraphs()
+        self._spoken: dict[tuple[Any, int], str] = {}  # the kinds of the parts that text was read of, in order
+        self._latest: tuple[Any, int] | None = None  # the last one of them
         self._calls: dict[Any, Any] = {}
         self._arguments: dict[Any, list[str]] = {}  # of the calls that are not done
 
@@ -110,12 +114,27 @@ class ResponsesEvents:
         text = get(event, "delta")
         if not isinstance(text, str):
             raise UnsupportedReply("a text delta of the stream holds no str.")
-        return self._said(event, text)
+        return self._said(event, KINDS[kind_of(event)], text)
 
-    def _said(self, event: Any, text: str) -> Said:
-        if text:
-            self._spoken.add(self._places.part(event))
-        return Said(text)
+    def _said(self, event: Any, kind: str, text: str) -> Said:
+        if not text:
+            return Said()
+        key = self._places.part(event)
+        if self._is_out_of_order(key) or self._spoken.get(key, kind) != kind:
+            raise UnsupportedReply("the stream goes on with an earlier part after a later one, which cannot be judged.")
+        self._spoken[key], self._latest = kind, key
+        return Said(text, apart=self._paragraphs.begins(text, (key[0], kind)))
+
+    def _is_out_of_order(self, key: tuple[Any, int]) -> bool:
+        """Whether a part stands before the last one that spoke, or may; of ids alone the order is that of arrival."""
+        if self._latest is None:
+            return False
+        (item, index), (last, last_index) = key, self._latest
+        if item == last:
+            return index < last_index
+        if isinstance(item, int) and isinstance(last, int):
+            return item < last
+        return type(item) is not type(last) or any(item == place for place, _ in self._spoken)
 
     def _text_done(self, event: Any) -> Said:
         for name in TEXT_FIELDS.values():
@@ -124,7 +143,11 @@ class ResponsesEvents:
 
     def _part_added(self, event: Any) -> Said:
         part = get(event, "part")
-        return Said() if kind_of(part) == "reasoning_text" else self._said(event, part_text(part, "an event"))
+        return (
+            Said()
+            if kind_of(part) == "reasoning_text"
+            else self._said(event, kind_of(part), part_text(part, "an event"))
+        )
 
     def _part_done(self, event: Any) -> Said:
         part = get(event, "part")
@@ -146,8 +169,14 @@ class ResponsesEvents:
         return Said(call=True)
 
     def _response(self, event: Any) -> Said:
-        for place, item in self._places.output(get(event, "response")):
+        response = get(event, "response")
+        listed = self._places.output(response)
+        for place, item in listed:
             self._output_item(place, item)
+        check_output_text(response)
+        spoken, places = dict.fromkeys(place for place, _ in self._spoken), [place for place, _ in listed]
+        if [at for at in places if at in spoken] != [at for at in spoken if at in places]:
+            raise UnsupportedReply("the stream's response lists its messages in another order than they came in.")
         return Said()
 
     def _end(self, event: Any) -> Said:

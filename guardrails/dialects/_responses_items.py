@@ -117,9 +117,28 @@ def with_parts(item: Any, parts: list[Any]) -> Any:
 def with_output(response: Any, output: Sequence[Any], **changes: Any) -> Any:
     """The response with other output items; `output_text`, where a server sends it, says what they say."""
     if isinstance(dict(response).get("output_text"), str):
-        parts = [part for item in output if kind_of(item) == "message" for part in get(item, "content")]
-        changes["output_text"] = "".join(get(part, "text") for part in parts if kind_of(part) == "output_text")
+        changes["output_text"] = _output_text(output)
     return bare(response, _KEPT, {"output": list(output), **changes})
+
+
+def check_output_text(response: Any) -> None:
+    """Make sure that a server's `output_text` says what the parts say: they are what is judged.
+
+    Raises:
+        UnsupportedReply: it says something else.
+    """
+    if response is None:
+        return
+    if not isinstance(response, Mapping) and not hasattr(type(response), "model_copy"):
+        raise UnsupportedReply("a response of the stream is no object.")
+    said = dict(response).get("output_text")
+    if said is not None and said != _output_text(get(response, "output") or ()):
+        raise UnsupportedReply("the output_text of the response is not the text of its output items.")
+
+
+def _output_text(output: Sequence[Any]) -> str:
+    parts = [part for item in output if kind_of(item) == "message" for part in get(item, "content")]
+    return "".join(get(part, "text") for part in parts if kind_of(part) == "output_text")
 
 
 def message(response: Any, item_id: str, status: str, parts: Sequence[tuple[str, str]]) -> Any:

@@ -24,7 +24,7 @@ from guardrails.dialects._shape import bare, get, with_fields
 _WHERE = ("item_id", "output_index", "content_index")
 KEPT = frozenset({"type", "sequence_number", *_WHERE})
 _STEMS = {"output_text": "response.output_text", "refusal": "response.refusal"}
-_KINDS = {f"{stem}.{end}": kind for kind, stem in _STEMS.items() for end in ("delta", "done")}
+KINDS = {f"{stem}.{end}": kind for kind, stem in _STEMS.items() for end in ("delta", "done")}
 _UNKNOWN_RESPONSE = {
     "id": "resp_guardrails", "object": "response", "created_at": 0, "model": "unknown", "output": [],
     "parallel_tool_calls": False, "tool_choice": "auto", "tools": [],
@@ -121,7 +121,7 @@ class Release:
         return "" if part is None else part.text
 
     def _write_delta(self, event: Any) -> Any:
-        self._add(event, _KINDS[kind_of(event)], get(event, "delta"))
+        self._add(event, KINDS[kind_of(event)], get(event, "delta"))
         if not isinstance(get(event, "snapshot"), str):
             return event
         text = self._text(self._places.part(event))  # a helper of OpenAI's SDK repeats the text so far
@@ -148,7 +148,7 @@ class Release:
         self._parts[key].pieces.append(text)
 
     def _write_text_done(self, event: Any) -> Any:
-        key, name = self._places.part(event), TEXT_FIELDS[_KINDS[kind_of(event)]]
+        key, name = self._places.part(event), TEXT_FIELDS[KINDS[kind_of(event)]]
         if key in self._parts:
             self._parts[key].done = True
         text = self._text(key)

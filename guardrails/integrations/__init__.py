@@ -18,14 +18,17 @@ def wrap(guard: Guard, client: C) -> C:
     """The same client, guarded: told apart by the package that its class, or a base of it, comes from.
 
     Raises:
-        ConfigurationError: it is no client of an SDK that is known.
+        ConfigurationError: it is no client of an SDK that is known, or a part of one.
     """
     for base in type(client).__mro__:
         for package, name in _SDKS.items():
             if f"{base.__module__}.".startswith(f"{package}."):
-                wrapped: C = import_module(f"guardrails.integrations.{name}").wrap(guard, client)
-                return wrapped
+                integration = import_module(f"guardrails.integrations.{name}")
+                if isinstance(client, integration.CLIENTS):
+                    wrapped: C = integration.wrap(guard, client)
+                    return wrapped
     raise ConfigurationError(
         f"cannot wrap {type(client).__module__}.{type(client).__qualname__}. Clients of anthropic, openai and "
-        "google-genai can be wrapped; of anything else, guard the function that calls it: guard(client.complete)."
+        "google-genai can be wrapped, and what they offer is taken from the wrapped client: guard.wrap(client).messages, "
+        "say. Of anything else, guard the function that calls it: guard(client.complete)."
     )

@@ -16,10 +16,11 @@ from weakref import ref
 
 import httpx2
 from anthropic import AnthropicBedrock, AnthropicError, APIResponse, AsyncAnthropicBedrock, AsyncAPIResponse, Middleware
+from anthropic._base_client import AsyncAPIClient, SyncAPIClient
 
 from guardrails._outcomes import remember
 from guardrails.dialects import ANTHROPIC
-from guardrails.errors import GuardrailsError, UnguardedCall, UnsupportedReply
+from guardrails.errors import ConfigurationError, GuardrailsError, UnguardedCall, UnsupportedReply
 from guardrails.integrations._event_stream import AMAZON
 from guardrails.integrations._framing import SSE
 from guardrails.integrations._http import HttpCall
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 Client = TypeVar("Client")
 
+CLIENTS = (SyncAPIClient, AsyncAPIClient)
+"""What can be wrapped."""
+
 # Calls that return no text of a model's: figures, names, states and what the caller uploaded. Everything else is
 # refused: results of batches, agents' sessions and files hold replies that this library cannot judge.
 _ALLOWED = (
@@ -39,7 +43,9 @@ _ALLOWED = (
     "POST /v1/messages/batches/*/cancel", "DELETE /v1/messages/batches/*",
     "POST /v1/files", "GET /v1/files", "GET /v1/files/*", "DELETE /v1/files/*",
 )  # fmt: skip
-_PASSES = re.compile("|".join(call.replace("*", r"[\w.:@%-]+") for call in _ALLOWED))
+# One step of a path, whoever reads it: many servers take %2F for a slash, and walk back at "..".
+_ID = r"(?!\.\.?(?:/|\Z))[\w.:@-]+"
+_PASSES = re.compile("|".join(_ALLOWED).replace("*", _ID), re.ASCII)
 _SSE, _AMAZON = ("text/event-stream", SSE), ("application/vnd.amazon.eventstream", AMAZON)
 _OF_THE_BODY = {"content-length", "content-encoding", "transfer-encoding"}
 
@@ -48,8 +54,13 @@ def wrap(guard: Guard, client: Client) -> Client:
     """A client of the same class, whose replies are guarded; the given one stays as it is.
 
     What is derived from it (`with_options`, `copy`, `with_middleware`) is guarded too, whatever middleware it is given.
+
+    Raises:
+        ConfigurationError: its base URL has a query, which would swallow every path that is asked for.
     """
     held: Any = client
+    if "?" in str(held.base_url):
+        raise ConfigurationError("the base URL of the client has a query. Give it in default_query=.")
     others = [entry for entry in held.middleware if not (isinstance(entry, GuardMiddleware) and entry.guard is guard)]
     bedrock = isinstance(client, AnthropicBedrock | AsyncAnthropicBedrock)
     # Outermost: a middleware of the user's may change a reply, fetch another one or answer itself, and what the
@@ -75,49 +86,64 @@ class GuardMiddleware(Middleware):
 
     def handle(self, request: APIRequest, call_next: CallNext) -> APIResponse[Any]:
         """Send the request and guard the reply."""
-        is_message = _is_message(request)
+        if not _is_message(request):
+            return call_next(request)
+        self._call(request.json)  # one that cannot be read fails here: it is neither sent nor billed
         response = call_next(request)
-        if not is_message:
-            return response
         http = _answer(response, APIResponse)
-        if not http.is_success:  # the SDK retries it, or raises it: there is no reply
-            return response
-        call = HttpCall(self.guard, ANTHROPIC, _sent(request, http), self._framing)
+        if http.is_success:  # the SDK retries any other, or raises it: there is no reply
+            try:
+                self._guard_reply(request, response, http)
+            except BaseException:
+                http.close()
+                raise
+        return response
+
+    async def handle_async(self, request: APIRequest, call_next: AsyncCallNext) -> AsyncAPIResponse[Any]:
+        """As `handle`, on the running event loop."""
+        if not _is_message(request):
+            return await call_next(request)
+        self._call(request.json)
+        response = await call_next(request)
+        http = _answer(response, AsyncAPIResponse)
+        if http.is_success:
+            try:
+                await self._aguard_reply(request, response, http)
+            except BaseException:
+                await http.aclose()
+                raise
+        return response
+
+    def _guard_reply(self, request: APIRequest, response: APIResponse[Any], http: httpx2.Response) -> None:
+        call = self._call(_sent(request, http))
         if self._is_stream(request, http):
             body = _Body(call, http)
             _put(response, _with_body(http, stream=body))
             body.owner = ref(response.http_response)
-            return response
+            return
         with _unretried():
             content = call.whole(http.read())
         _put(response, http if content is http.content else _with_body(http, content=content))
         _remember(response.http_response, call)
         with suppress(Exception):  # the caller's own parsing raises it
             _remember(response.parse(), call)
-        return response
 
-    async def handle_async(self, request: APIRequest, call_next: AsyncCallNext) -> AsyncAPIResponse[Any]:
-        """As `handle`, on the running event loop."""
-        is_message = _is_message(request)
-        response = await call_next(request)
-        if not is_message:
-            return response
-        http = _answer(response, AsyncAPIResponse)
-        if not http.is_success:
-            return response
-        call = HttpCall(self.guard, ANTHROPIC, _sent(request, http), self._framing)
+    async def _aguard_reply(self, request: APIRequest, response: AsyncAPIResponse[Any], http: httpx2.Response) -> None:
+        call = self._call(_sent(request, http))
         if self._is_stream(request, http):
             body = _AsyncBody(call, http)
             _put(response, _with_body(http, stream=body))
             body.owner = ref(response.http_response)
-            return response
+            return
         with _unretried():
             content = await call.awhole(await http.aread())
         _put(response, http if content is http.content else _with_body(http, content=content))
         _remember(response.http_response, call)
         with suppress(Exception):
             _remember(await response.parse(), call)
-        return response
+
+    def _call(self, body: Any) -> HttpCall:
+        return HttpCall(self.guard, ANTHROPIC, body, self._framing)
 
     def _is_stream(self, request: APIRequest, http: httpx2.Response) -> bool:
         """Whether the reply comes in events; a server may answer a request for a stream with one JSON document."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from google.genai import Client
 from google.genai.client import AsyncClient
+from google.genai.types import HttpOptions
 
 from guardrails._outcomes import remember
 from guardrails.dialects import GOOGLE
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from guardrails._guard import Guard
 
 C = TypeVar("C", Client, AsyncClient)
+
+CLIENTS = (Client, AsyncClient)
+"""What can be wrapped."""
 
 # Calls that return no text that a model wrote for a reader: figures, vectors, names, states and what the caller sent.
 # Any other is refused: images, videos and speech, files that may hold a batch's replies, agents' interactions, tokens
@@ -52,8 +56,10 @@ _PASSES = (
 )  # fmt: skip
 _MODEL = "(?:(?:publishers/ID/)?models|tunedModels|endpoints)/ID"
 _BATCHES = "(?:batches|batchPredictionJobs)"
-_ID = r"[^/:?#{}]+"
-_PASSING = re.compile("|".join(_PASSES).replace("MODEL", _MODEL).replace("BATCHES", _BATCHES).replace("ID", _ID))
+# Whoever reads it: many servers take %2F for a slash, and walk back at "..".
+_ID = r"(?!\.\.?(?:[/:]|\Z))[\w.@-]+"
+_CALLS = "|".join(_PASSES).replace("MODEL", _MODEL).replace("BATCHES", _BATCHES).replace("ID", _ID)
+_PASSING = re.compile(_CALLS, re.ASCII)
 _PROJECT = re.compile(rf"projects/{_ID}/locations/{_ID}/")
 # What the SDK asks of an API client besides sending. Whatever else it asks for could send past the guard.
 _OPEN = frozenset({
@@ -146,7 +152,7 @@ class _Guarded:
         _latest.set(None)
         asked = f"{method.lower()} {_PROJECT.sub('', re.split('[?#]', path)[0], count=1)}"
         if not (asked.startswith("post ") and asked.endswith(f":{verb}")):
-            if not _PASSING.fullmatch(asked):
+            if not _PASSING.fullmatch(asked) or self._is_bent(options):
                 _refuse(method, path)
             return None
         # As the SDK builds it: options may add to the body. The copy, because building takes things out.
@@ -154,6 +160,11 @@ class _Guarded:
         if sent.get("continuationToken") or sent.get("continuation_token"):
             raise UnguardedCall("a continuation token asks for the rest of a reply, and it cannot be judged alone.")
         return _Call(HttpCall(self._guard, GOOGLE, sent, _DOCUMENTS))
+
+    def _is_bent(self, options: Any) -> bool:
+        """Whether something that goes before the path in the address would make a query of the path."""
+        versions = [held.api_version for held in (self._api._http_options, HttpOptions.model_validate(options or {}))]
+        return any(mark in (part or "") for part in (*versions, self._api.project, self._api.location) for mark in "?#")
 
     def _verify_response(self, response_model: Any) -> None:
         """The SDK shows here what it made of a response that it has just been given."""

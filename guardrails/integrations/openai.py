@@ -28,12 +28,19 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound=OpenAI | AsyncOpenAI)
 
-_GUARDED: Mapping[str, Dialect] = {"post /chat/completions": CHAT, "post /responses": RESPONSES}
+CLIENTS = (OpenAI, AsyncOpenAI)
+"""What can be wrapped."""
+
+# In which dialect they answer, and what ends a stream after its last event.
+_GUARDED: Mapping[str, tuple[Dialect, bytes]] = {
+    "post /chat/completions": (CHAT, b"data: [DONE]\n\n"),
+    "post /responses": (RESPONSES, b""),
+}
 # Calls that return no text that a model wrote for a reader. Any other is refused: stored replies come unguarded
 # (`responses.retrieve`, `conversations.items`, a batch's output file), and so do older APIs, sounds, images and
 # web sockets.
 _PASSES = (
-    "get /models", "get /models/ID", "delete /models/ID",
+    "get /models", "get /models/ID", "get /models/ID%2FID", "delete /models/ID",
     "post /embeddings", "post /moderations", "post /responses/input_tokens",
     "get /batches", "post /batches", "get /batches/ID", "post /batches/ID/cancel",
     "get /files", "post /files", "get /files/ID", "delete /files/ID",
@@ -41,8 +48,10 @@ _PASSES = (
     "post /conversations", "get /conversations/ID", "post /conversations/ID", "delete /conversations/ID",
     "delete /chat/completions/ID", "delete /responses/ID",
 )  # fmt: skip
-_PASSING = re.compile("|".join(_PASSES).replace("ID", "[^/]+"))
-_DEPLOYMENT = re.compile(r"\A/deployments/[^/]+(?=/)")
+# One step of a path, whoever reads it: many servers take %2F for a slash, and walk back at "..".
+_ID = r"(?!\.\.?(?:[/%]|\Z))[\w.:@-]+"
+_PASSING = re.compile("|".join(_PASSES).replace("ID", _ID), re.ASCII)
+_DEPLOYMENT = re.compile(rf"\A/deployments/{_ID}(?=/)", re.ASCII)
 # They tell how the bytes were sent, and the guarded ones are other bytes.
 _OF_THE_BYTES = ("content-encoding", "content-length", "transfer-encoding")
 
@@ -77,6 +86,10 @@ class _Sync(OpenAI):
     def _prepare_options(self, options: Any) -> Any:
         return _prepared(self._guardrails, super()._prepare_options(options))
 
+    def _build_request(self, options: Any, **others: Any) -> Any:
+        asked = _path(options)
+        return _as_asked(super()._build_request(options, **others), asked)
+
     def _process_response(self, *, options: Any, response: Any, stream: bool, **others: Any) -> Any:
         call = options.post_parser
         if isinstance(call, _Call):
@@ -96,6 +109,10 @@ class _Async(AsyncOpenAI):
     async def _prepare_options(self, options: Any) -> Any:
         return _prepared(self._guardrails, await super()._prepare_options(options))
 
+    def _build_request(self, options: Any, **others: Any) -> Any:
+        asked = _path(options)
+        return _as_asked(super()._build_request(options, **others), asked)
+
     async def _process_response(self, *, options: Any, response: Any, stream: bool, **others: Any) -> Any:
         call = options.post_parser
         if isinstance(call, _Call):
@@ -113,7 +130,7 @@ def _prepared(guard: Guard, options: Any) -> Any:
     Raises:
         UnguardedCall: its reply would not be guarded.
     """
-    path = _DEPLOYMENT.sub("", "/" + options.url.partition("?")[0].lstrip("/"))
+    path = _path(options)
     asked = f"{options.method.lower()} {path}"
     if asked not in _GUARDED:
         if not _PASSING.fullmatch(asked):
@@ -127,8 +144,25 @@ def _prepared(guard: Guard, options: Any) -> Any:
             "a response made with background=True is fetched later, past the guard, so it was not asked for. Leave out "
             "background, or use the client that was wrapped and review the text with guard.review()."
         )
-    options.post_parser = _Call(HttpCall(guard, _GUARDED[asked], body), options.post_parser)
+    dialect, end = _GUARDED[asked]
+    options.post_parser = _Call(HttpCall(guard, dialect, body), end, options.post_parser)
     return options
+
+
+def _path(options: Any) -> str:
+    return _DEPLOYMENT.sub("", "/" + options.url.partition("?")[0].lstrip("/"))
+
+
+def _as_asked(request: Any, path: str) -> Any:
+    """The request as it will be sent: a base URL with a query would make one of the path that was checked.
+
+    Raises:
+        UnguardedCall: it goes elsewhere.
+    """
+    sent = request.url.raw_path.partition(b"?")[0].decode()
+    if not sent.endswith(path):
+        _refuse(request.method, sent)
+    return request
 
 
 def _refuse(method: str, path: str) -> NoReturn:
@@ -147,8 +181,9 @@ def _has_events(response: Any, stream: bool) -> bool:  # noqa: FBT001 - the SDK'
 class _Call:
     """One guarded call. It stands in the place of the SDK's own `post_parser`, which is given each parsed reply."""
 
-    def __init__(self, http: HttpCall, parser: Any) -> None:
+    def __init__(self, http: HttpCall, end: bytes, parser: Any) -> None:
         self.http = http
+        self._end = end
         self._parser = parser if callable(parser) else None
 
     def __call__(self, parsed: Any) -> Any:
@@ -183,6 +218,10 @@ class _Call:
             await made.aread()
         return made
 
+    def end(self) -> tuple[bytes, ...]:
+        """What a stream still lacks that ended with a fallback: who reads the bytes waits for it."""
+        return (self._end,) if any(outcome.blocked for outcome in self.http.outcomes) else ()
+
     def ended(self, response: Any, made: Any) -> None:
         """Say of the response that was made how long it took, and what came of it; it may be gone."""
         if made is not None:
@@ -212,10 +251,12 @@ class _SyncBytes:
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self._guarded
+        yield from self._call.end()
 
     def close(self) -> None:
         try:
-            self._guarded.close()
+            with contextlib.suppress(ValueError):  # another thread reads: it will find the connection closed
+                self._guarded.close()
         finally:
             self._response.close()
             self._call.ended(self._response, self.owner())
@@ -232,10 +273,14 @@ class _AsyncBytes:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for chunk in self._guarded:
             yield chunk
+        for chunk in self._call.end():
+            yield chunk
 
     async def aclose(self) -> None:
         try:
-            await self._guarded.aclose()
+            # Another task reads, or the loop closes what was dropped: it will find the connection closed.
+            with contextlib.suppress(RuntimeError):
+                await self._guarded.aclose()
         finally:
             await self._response.aclose()
             self._call.ended(self._response, self.owner())
