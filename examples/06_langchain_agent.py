@@ -14,7 +14,7 @@ from guardrails.integrations.langchain import GuardMiddleware
 
 finance = Guard("finance", judge="rules", allow_unjudged=True, audit=None, on_blocked="fallback")
 
-CALL = {"name": "yearly_fee", "args": {"fund": "Everest"}, "id": "call-1"}
+CALL = {"name": "fact_sheet", "args": {"fund": "Everest"}, "id": "call-1"}
 SCRIPT = [
     AIMessage("", tool_calls=[CALL]),
     AIMessage("This ETF is guaranteed to return 8% a year, so you can't lose. It charges 0.2% a year."),
@@ -29,14 +29,14 @@ class ScriptedModel(GenericFakeChatModel):
         return self
 
 
-def yearly_fee(fund: str) -> str:
-    """What a fund charges a year."""
-    return f"The {fund} fund charges 0.2% a year."
+def fact_sheet(fund: str) -> str:
+    """What a fund aims at, and what it charges a year."""
+    return f"The {fund} fund aims to return 8% a year, and charges 0.2%."
 
 
 def agent() -> CompiledStateGraph:
     """Make a guarded agent."""
-    return create_agent(ScriptedModel(messages=iter(SCRIPT)), [yearly_fee], middleware=[GuardMiddleware(finance)])
+    return create_agent(ScriptedModel(messages=iter(SCRIPT)), [fact_sheet], middleware=[GuardMiddleware(finance)])
 
 
 if __name__ == "__main__":

@@ -54,7 +54,8 @@ class Held:
         said = self._events.read(event)
         lane = self._lane(said.choice)
         if said.apart and said.text and lane.passage.length:
-            lane.hear(APART)  # nobody's event: judges read it, and it does not come out
+            lane.passage.part()
+            lane.hear(APART)
         start = lane.passage.length
         if said.text:
             lane.hear(said.text)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from guardrails.dialects import TEXT, Choice, Events, Reply
+from guardrails.dialects import APART, TEXT, Choice, Events, Reply
 
 _log = logging.getLogger("guardrails")
 
@@ -26,7 +26,8 @@ class Overheard:
             return
         try:
             for said in map(self._events.read, events()):
-                self._texts.setdefault(said.choice, []).append(said.text)
+                apart = [APART] if said.apart and said.text else []
+                self._texts.setdefault(said.choice, []).extend([*apart, said.text])
         except Exception as error:  # noqa: BLE001 - a stream may hold anything
             self._is_readable = False
             _log.error("monitor mode cannot read a stream: %s", type(error).__name__, exc_info=error)

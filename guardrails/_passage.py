@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
+from guardrails.dialects import APART
 from guardrails.sentences import Splitter, changes, split
 
 
@@ -38,6 +39,7 @@ class Passage:
         self._splitter = Splitter()
         self._heard: list[str] = []
         self._pieces: list[Piece] = []
+        self._apart: set[int] = set()
 
     @property
     def heard(self) -> str:
@@ -55,6 +57,10 @@ class Passage:
         self.length += len(text)
         self._heard.append(text)
         return self._splitter.feed(text)
+
+    def part(self) -> None:
+        """Set what comes apart from what was heard. Judges read that; it is in no event, and does not come out."""
+        self._apart.add(self.length + len(APART))
 
     def settle(self, sentences: Sequence[str], text: str, *, is_last: bool = False) -> bool:
         """Take over what came of the next sentences: `text` is the reply up to there, as it was judged.
@@ -87,7 +93,8 @@ class Passage:
             if piece.start >= end:
                 break
             if piece.start >= start:
-                made += [text[at - start : piece.start - start], piece.text]
+                said = piece.text.removesuffix(APART) if piece.end in self._apart else piece.text
+                made += [text[at - start : piece.start - start], said]
             at = min(piece.end, end)
         return "".join([*made, text[at - start :]])
 

@@ -169,7 +169,7 @@ def test_reading_and_releasing_a_stream_changes_nothing(events, name):
     said = [reader.read(event) for event in events]
     assert all(reader.out(event) is event for event in events)
     (choice,) = ANTHROPIC.choices(accumulated(events).to_dict())
-    assert "".join(one.text for one in said) == choice.text
+    assert "".join(f"\n\n{one.text}" if one.apart else one.text for one in said) == choice.text
     assert reader.calls(0) == choice.calls
     assert [one.last for one in said].count(True) == 1
     assert not any(one.failed for one in said)
@@ -190,7 +190,7 @@ def test_a_revised_stream_accumulates_to_the_revised_message(events):
             out.append(reader.out(reader.with_text(event, " More.")))
             texts = ["New.", " More."]
     (choice,) = ANTHROPIC.choices(accumulated(out).to_dict())
-    assert choice.text == "".join(texts)
+    assert "".join(choice.texts) == "".join(texts)
 
 
 @given(streams, st.data(), st.sampled_from(sorted(FORMS)))
@@ -327,3 +327,29 @@ def test_text_that_goes_on_in_an_earlier_block_is_refused():
     reader.read(opens(1, type="text", text="B."))
     with pytest.raises(UnsupportedReply):
         reader.read(grows(0, "text_delta", text="C."))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        opens(1, type="thinking", thinking="", signature=""),
+        opens(2, type="tool_use", id="t", name="f", input={}),
+        {**opens(2, type="text", text="C."), "index": True},
+        opens(-1, type="tool_use", id="t", name="f", input={}),
+    ],
+)
+def test_a_block_that_would_part_what_was_judged_as_one_text_is_refused(event):
+    """What comes late between two texts would stand there in the message that a reader sees."""
+    reader = ANTHROPIC.events()
+    reader.read(opens(0, type="text", text="A."))
+    reader.read(opens(2, type="text", text="B."))
+    with pytest.raises(UnsupportedReply):
+        reader.read(event)
+
+
+def test_a_text_in_a_block_that_is_none_is_refused():
+    """A reader would see it nowhere, or beside a call."""
+    reader = ANTHROPIC.events()
+    reader.read(opens(0, type="tool_use", id="t", name="f", input={}))
+    with pytest.raises(UnsupportedReply):
+        reader.read(grows(0, "text_delta", text="A."))

@@ -174,6 +174,8 @@ def test_providers_own_fields_pass(made):
         chunk(content="Hi.", refusal="No."),
         chunk(audio={"data": "…", "transcript": "Hi."}),
         chunk(index="0", content="Hi."),
+        chunk(index=-1, content="Hi."),
+        chunk(index=True, content="Hi."),
         chunk(choice={"message": {"content": "Hi."}}),
         chunk(choice={"text": "Hi."}),
         "Hi.",
@@ -307,7 +309,18 @@ def test_a_fallback_is_the_first_choices(made):
     event = made(chunk(index=1, content="Fine."))
     events.read(event)
     events.out(event)
-    assert ended(events) == [(0, {"role": "assistant", "content": "We cannot say."}), (0, {})]
+    assert ended(events) == [(0, {"role": "assistant", "content": "We cannot say."}), (0, {}), (1, {})]
+
+
+def test_a_fallback_ends_every_choice_that_has_begun(made):
+    """Each with a stop reason, and none that nothing was seen of."""
+    events = CHAT.events()
+    for event in (made(chunk(index=index, role="assistant", content="")) for index in (2, 0)):
+        events.read(event)
+        events.out(event)
+    events.read(made(chunk(index=1, content="A secret.")))
+    made_last = [plain(event)["choices"][0] for event in events.fallback("We cannot say.")]
+    assert [(one["index"], one.get("finish_reason")) for one in made_last] == [(0, None), (0, "stop"), (2, "stop")]
 
 
 def test_a_fallback_needs_no_chunk_before_it():
@@ -334,7 +347,20 @@ chunks = st.builds(
 )
 
 
-@given(st.lists(st.one_of(chunks, st.builds(usage)), max_size=12), st.booleans())
+def goes_back(stream):
+    """Whether a choice says content after a refusal."""
+    refused = set()
+    for one in (held for event in stream for held in event["choices"]):
+        refused.update({one["index"]} if one["delta"].get("refusal") else ())
+        if one["delta"].get("content") and one["index"] in refused:
+            return True
+    return False
+
+
+@given(
+    st.lists(st.one_of(chunks, st.builds(usage)), max_size=12).filter(lambda stream: not goes_back(stream)),
+    st.booleans(),
+)
 def test_reading_and_letting_out_changes_nothing(stream, objects):
     """Every event goes out as the very object it came as, with the same content; its text is read in full."""
     given_events = [as_object(one) if objects else one for one in stream]

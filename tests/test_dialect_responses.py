@@ -192,7 +192,8 @@ def test_a_fallback_is_all_that_is_left(shape):
 
 def test_the_output_text_of_other_servers_agrees():
     """A key that repeats the text at the top repeats what was released."""
-    made = RESPONSES.with_texts({**REPLY, "output_text": "A gain is certain. "}, ["No. I may not say more."])
+    reply = {**REPLY, "output_text": "A gain is certain. Costs are low. "}
+    made = RESPONSES.with_texts(reply, ["No. I may not say more."])
     assert made["output_text"] == "".join(
         part["text"] for item in made["output"] for part in item.get("content", ()) if part["type"] == "output_text"
     )
@@ -401,6 +402,11 @@ def said_in(index, item):
     return {(index, number): said_by(part) for number, part in enumerate(parts)}
 
 
+def heard(said):
+    """What judges read of a stream."""
+    return "".join(f"\n\n{one.text}" if one.apart else one.text for one in said)
+
+
 @given(streams)
 def test_a_stream_that_is_not_revised_goes_out_as_it_came(events):
     """Every event is the very same object, and its text adds up to the reply's."""
@@ -409,7 +415,7 @@ def test_a_stream_that_is_not_revised_goes_out_as_it_came(events):
     reader = RESPONSES.events()
     said = [reader.read(event) for event in events]
     (choice,) = RESPONSES.choices(events[-1]["response"])
-    assert "".join(one.text for one in said) == choice.text
+    assert heard(said) == choice.text
     assert reader.calls(0) == choice.calls
     assert [number for number, one in enumerate(said) if one.last] == [len(events) - 1]
 
@@ -471,7 +477,7 @@ def test_a_fallback_ends_any_prefix_of_a_stream(revision, data):
     final = SERVER.final(out)
     assert final.status == "completed"
     (choice,) = RESPONSES.choices(as_dict(final))
-    assert choice.text == "".join(text for _, text in sorted(deltas.items()))
+    assert "".join(choice.texts) == "".join(text for _, text in sorted(deltas.items()))
     went = "".join(texts_of(before)[0].values())
     assert choice.texts[-1].endswith("\n\nAsk us." if went.strip() else "Ask us.")
     if "sequence_number" in events[0]:
@@ -522,7 +528,7 @@ def test_a_stream_without_indexes_and_numbers_works():
         out += reader.fallback("No.")
         assert out[-1]["type"] == "response.completed"
         texts = "".join(event["delta"] for event in out if event["type"].endswith("text.delta"))
-        assert RESPONSES.choices(out[-1]["response"])[0].text == texts
+        assert "".join(RESPONSES.choices(out[-1]["response"])[0].texts) == texts
         assert not [event for event in out[count:] if "sequence_number" in event]
 
 

@@ -491,7 +491,7 @@ def test_a_refusal_is_judged_and_revised_where_it_stands(guard, shape, content):
     message = {"role": "assistant", "content": content, "refusal": "A gain is certain. I cannot say more."}
     reply = openai_reply(shape, choices=[{"index": 0, "finish_reason": "stop", "message": message}])
     outcome = guard.review("q", reply)
-    assert outcome.original == (content or "") + message["refusal"]
+    assert outcome.original == (f"{content}\n\n" if content else "") + message["refusal"]
     after = as_dict(outcome.reply)["choices"][0]["message"]
     assert after["content"] == content
     assert after["refusal"] == "A gain is possible. I cannot say more."

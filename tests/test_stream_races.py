@@ -9,7 +9,7 @@ import pytest
 from support import constitution, principle
 
 from guardrails import AuditTrail, Budget, FunctionJudge, Guard, Status, labels
-from guardrails.dialects import CHAT
+from guardrails.dialects import ANTHROPIC, CHAT
 from guardrails.errors import AuditError, Blocked
 from guardrails.exchange import Exchange
 from guardrails.models import ModelReply
@@ -258,3 +258,30 @@ def test_an_empty_stream_of_a_decorated_function_is_an_empty_reply():
     """There is no format to be told, and no stop reason to be missed."""
     guard = Guard(RULES, model=model(), audit=None)
     assert list(guard(lambda question: iter(()))("q")) == []
+
+
+def blocks(*texts):
+    """A message's events: these texts, with a tool call between each two."""
+    yield {"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "content": []}}
+    for index, text in enumerate(texts):
+        start = {"type": "text", "text": ""} if text else {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+        yield {"type": "content_block_start", "index": index, "content_block": start}
+        if text:
+            yield {"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": text}}
+        yield {"type": "content_block_stop", "index": index}
+    yield {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}}
+    yield {"type": "message_stop"}
+
+
+@pytest.mark.parametrize("mode", ["enforce", "monitor"])
+def test_what_stands_apart_is_judged_apart(trail, mode):
+    """A tool call between two texts: neither hides the other, and what parts them in judging does not come out."""
+    events = list(blocks("My SSN is 123-45-6789", "", "2024 was good."))
+    with Guard("finance", judge="rules", allow_unjudged=True, audit=trail, mode=mode) as guard:
+        out = list(guard.streamed(Exchange("q"), events, ANTHROPIC.events()))
+    (outcome,) = outcomes(trail)
+    assert outcome.status is Status.REVISED
+    said = [event["delta"]["text"] for event in out if event["type"] == "content_block_delta"]
+    assert said == (["My SSN is ***-**-6789", "2024 was good."] if mode == "enforce" else [
+        "My SSN is 123-45-6789", "2024 was good."
+    ])  # fmt: skip

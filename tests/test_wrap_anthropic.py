@@ -1,5 +1,7 @@
 """Wrapped Anthropic clients, over loopback: the SDK's own, Bedrock's and Vertex's, sync and async."""
 
+import asyncio
+import gc
 import gzip
 import inspect
 import json
@@ -20,8 +22,16 @@ from pydantic import BaseModel, ValidationError
 from wire import Answer, Anthropic, serve
 
 from guardrails import Constitution, FunctionJudge, Guard, outcome_of
+from guardrails.audit import AuditTrail
 from guardrails.dialects import ANTHROPIC
-from guardrails.errors import AuditError, Blocked, GuardrailsError, UnguardedCall, UnsupportedReply
+from guardrails.errors import (
+    AuditError,
+    Blocked,
+    ConfigurationError,
+    GuardrailsError,
+    UnguardedCall,
+    UnsupportedReply,
+)
 from guardrails.integrations._event_stream import AMAZON
 from guardrails.integrations.anthropic import _unretried, wrap
 
@@ -638,6 +648,92 @@ async def test_a_stream_that_is_left_early_is_closed(wire, guard, client):
     assert stream.response.is_closed
 
 
+async def test_a_stream_that_is_dropped_is_no_error_of_the_loops(wire, guard):
+    """Left in mid-stream, by a cycle of the caller's too, and collected some time: it is closed once."""
+    reported = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    client = CLIENTS["anthropic-async"](base_url=wire.url, http_client=http_client("async"))
+    wire.play(streams(client, "Costs are low. " * 200))
+    guarded = wrap(guard, client)
+
+    async def leave():
+        held = {"stream": await guarded.messages.create(**PLAIN, stream=True)}
+        held["itself"] = held
+        async for event in held["stream"]:
+            if has_text(event):
+                return
+
+    for _ in range(3):
+        await leave()
+    for _ in range(3):
+        gc.collect()
+        await asyncio.sleep(0.02)
+    await client.close()
+    assert reported == []
+
+
+@pytest.mark.parametrize("how", ["read", "left", "helper"])
+async def test_a_stream_that_is_watched_is_recorded_however_it_ends(wire, small, client, tmp_path, how):
+    """A caller may stop before its end: monitor mode has heard what came."""
+    wire.play(streams(client, "A gain is certain. ", "Ask us."))
+    with AuditTrail.open(tmp_path / "audit.db") as trail:
+        with Guard(small, audit=trail, mode="monitor") as guard:
+            api = wrap(guard, client).messages
+            if how == "helper":
+                async with Opened(api.stream(**PLAIN)) as stream:
+                    await items(stream)
+            else:
+                stream = await got(api.create(**PLAIN, stream=True))
+                if how == "read":
+                    await items(stream)
+                else:
+                    await got(anext(stream) if hasattr(stream, "__anext__") else next(stream))
+                await got(stream.close())
+        assert len([*trail.runs()]) == 1
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+async def test_a_request_that_cannot_be_read_is_not_sent(wire, guard, client, is_streamed):
+    """Its reply could not be judged, and would be paid for."""
+    with pytest.raises(TypeError):
+        await got(wrap(guard, client).messages.create(**{**PLAIN, "messages": [5]}, stream=is_streamed))
+    assert not wire.seen
+
+
+def spoils(request):
+    return request.copy(body={**request.json, "messages": [{"role": "user", "content": 5}]})
+
+
+async def test_a_reply_whose_request_cannot_be_read_is_closed(wire, guard, plain):
+    """A middleware further in may make such a request of any: the connection goes back all the same."""
+    seen = []
+
+    def entry(request, call_next):
+        seen.append(call_next(spoils(request)))
+        return seen[0]
+
+    async def aentry(request, call_next):
+        seen.append(await call_next(spoils(request)))
+        return seen[0]
+
+    wire.play(streams(plain, "Costs are low."))
+    is_async = isinstance(plain, anthropic.AsyncAnthropic)
+    with pytest.raises(TypeError):
+        await got(
+            wrap(guard, plain.with_middleware(aentry if is_async else entry)).messages.create(**PLAIN, stream=True)
+        )
+    assert seen[0].http_response.is_closed
+
+
+async def test_a_part_of_a_client_cannot_be_wrapped(guard, plain):
+    """The error says what can; nor can a client whose base URL would swallow the paths that are checked."""
+    for part in (plain.messages, plain.beta, plain.with_raw_response):
+        with pytest.raises(ConfigurationError, match="whole"):
+            guard.wrap(part)
+    with pytest.raises(ConfigurationError, match="query"):
+        wrap(guard, plain).with_options(base_url="http://127.0.0.1:9/v1/messages/batches/b1/results?x=")
+
+
 async def test_calls_that_return_no_text_pass(wire, guard, plain):
     """Counting tokens and handing in a batch are no replies; whatever could hold one is refused, and not sent."""
     guarded = wrap(guard, plain)
@@ -647,6 +743,12 @@ async def test_calls_that_return_no_text_pass(wire, guard, plain):
     await got(guarded.messages.batches.create(requests=[{"custom_id": "1", "params": PLAIN}]))
     for refused in (
         lambda: guarded.files.download("f1"),
+        lambda: guarded.files.retrieve_metadata("f1/content"),
+        lambda: guarded.messages.batches.retrieve("b1/results"),
+        lambda: guarded.models.retrieve("b1/../../messages/batches/b1/results"),
+        lambda: guarded.get("/v1/models/..", cast_to=object),
+        lambda: guarded.get("/v1/models/m%3Fx", cast_to=object),
+        lambda: guarded.post("/v1/messages/batches/..%2Fb1/cancel", cast_to=object),
         lambda: guarded.post("/v1/messages/", body=PLAIN, cast_to=object),
         lambda: guarded.post("/v1/messages", content=b"{}", cast_to=object),
         lambda: guarded.post("/v1/messages/batches/../../messages", body=PLAIN, cast_to=object),

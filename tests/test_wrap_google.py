@@ -1,6 +1,7 @@
 """Google's client wrapped: the real SDK on Gemini's wire format over loopback, sync and async, Vertex AI too."""
 
 import asyncio
+import gc
 import inspect
 import io
 import json
@@ -20,6 +21,7 @@ from google.oauth2.credentials import Credentials
 from support import constitution, principle
 
 from guardrails import Guard, Status, outcome_of
+from guardrails.audit import AuditTrail
 from guardrails.errors import Blocked, ConfigurationError, UnguardedCall, UnsupportedReply
 from guardrails.integrations.google import wrap
 
@@ -363,6 +365,68 @@ def test_a_consumer_may_leave_a_stream(client, server):
     assert ask(client, "sync").text == RELEASED
 
 
+@pytest.mark.parametrize("aio", [False, True])
+@pytest.mark.parametrize("is_left", [False, True])
+def test_a_stream_that_is_watched_is_recorded_however_it_ends(bare, server, tmp_path, aio, is_left):
+    """A caller may stop before its end: monitor mode has heard what came."""
+    server.script = [cut(SAID)]
+    asked = {"model": "m", "contents": "Is it safe?"}
+
+    async def read(client):
+        stream = await client.aio.models.generate_content_stream(**asked)
+        async for _ in stream:
+            if is_left:
+                break
+        await stream.aclose()
+
+    with AuditTrail.open(tmp_path / "audit.db") as trail:
+        with Guard(RULES, judge="rules", audit=trail, mode="monitor") as guard:
+            if aio:
+                asyncio.run(read(wrap(guard, bare)))
+            else:
+                stream = wrap(guard, bare).models.generate_content_stream(**asked)
+                next(stream) if is_left else [*stream]
+                stream.close()
+        assert len([*trail.runs()]) == 1
+
+
+def test_a_stream_that_is_dropped_is_no_error_of_the_loops(server, client):
+    """Left in mid-stream, by a cycle of the caller's too, and collected some time: it is closed once."""
+    reported = []
+    server.script = [cut(RELEASED * 50)]
+
+    async def leave():
+        held = {"stream": await client.aio.models.generate_content_stream(model="m", contents="Is it safe?")}
+        held["itself"] = held
+        await anext(held["stream"])
+
+    async def leave_all():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+        for _ in range(3):
+            await leave()
+        for _ in range(6):
+            gc.collect()
+            await asyncio.sleep(0.03)
+
+    asyncio.run(leave_all())
+    assert reported == []
+
+
+def test_a_part_of_a_client_cannot_be_wrapped(bare):
+    """The error says what can."""
+    for part in (bare.models, bare.aio.models, bare.chats.create(model="m")):
+        with pytest.raises(ConfigurationError, match="whole"):
+            made().wrap(part)
+
+
+def test_a_version_that_makes_a_query_of_the_path_is_refused(server, client):
+    """The path that was checked would not be the one that is asked."""
+    version = "v1beta/models/m:generateContent?a="
+    with pytest.raises(UnguardedCall):
+        client.models.count_tokens(model="m", contents="q", config={"http_options": {"api_version": version}})
+    assert not server.seen
+
+
 def test_monitor_mode_changes_nothing(bare, server):
     """The reply comes as it was."""
     with made(mode="monitor") as guard:
@@ -610,6 +674,14 @@ def test_a_finished_batch_with_replies_is_refused(server, client):
         ("put", "models/m:generateContent"),
         ("get", "files/f:download"),
         ("get", "corpora"),
+        ("get", "files/a%2Fb"),
+        ("get", "files/abc%3Adownload"),
+        ("get", "files/.."),
+        ("get", "batches/.."),
+        ("get", "models/x%2F..%2F..%2Ffiles"),
+        ("post", "models/..:countTokens"),
+        ("post", "models/x%3AgenerateContent%3Fa=:countTokens"),
+        ("post", "batches/b%2Fc:cancel"),
     ],
 )
 def test_paths_are_judged_by_their_end(server, client, method, path):

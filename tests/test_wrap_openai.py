@@ -1,12 +1,15 @@
 """The wrapped OpenAI client: the real SDK against a loopback server, and no way around the guard."""
 
+import asyncio
 import contextlib
+import gc
 import gzip
 import inspect
 import json
 import warnings
 from collections import defaultdict
 from itertools import zip_longest
+from operator import attrgetter
 
 import httpx
 import httpx2
@@ -15,7 +18,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from wire import Answer, serve
 
-from guardrails import Constitution, Guard, outcome_of
+from guardrails import Constitution, FunctionJudge, Guard, outcome_of
 from guardrails.audit import AuditTrail
 from guardrails.errors import Blocked, ConfigurationError, UnguardedCall, UnsupportedReply
 from guardrails.integrations.openai import wrap
@@ -491,27 +494,30 @@ def told(kind, number, **fields):
     return {"type": f"response.{kind}", "sequence_number": number, **fields}
 
 
-async def test_streams_of_responses_are_guarded(guard, wire, client):
-    """Every place that repeats the text at the end agrees with what was released."""
-    (item,) = response(DRAFT)["output"]
+def responded(text):
+    (item,) = response(text)["output"]
     (part,) = item["content"]
     at = {"item_id": "m1", "output_index": 0, "content_index": 0}
-    said = [told("output_text.delta", 4, **at, delta=f"{word} ", logprobs=[]) for word in DRAFT.split(" ")[:-1]]
-    wire.play(
-        events(
-            told("created", 0, response=response("", "in_progress")),
-            told("in_progress", 1, response=response("", "in_progress")),
-            told("output_item.added", 2, output_index=0, item={**item, "content": [], "status": "in_progress"}),
-            told("content_part.added", 3, **at, part={**part, "text": ""}),
-            *said,
-            told("output_text.delta", 5, **at, delta="low.", logprobs=[]),
-            told("output_text.done", 6, **at, text=DRAFT, logprobs=[]),
-            told("content_part.done", 7, **at, part=part),
-            told("output_item.done", 8, output_index=0, item=item),
-            told("completed", 9, response=response(DRAFT)),
-            end=False,
-        )
+    *words, last = text.split(" ")
+    said = [told("output_text.delta", 4, **at, delta=f"{word} ", logprobs=[]) for word in words]
+    return events(
+        told("created", 0, response=response("", "in_progress")),
+        told("in_progress", 1, response=response("", "in_progress")),
+        told("output_item.added", 2, output_index=0, item={**item, "content": [], "status": "in_progress"}),
+        told("content_part.added", 3, **at, part={**part, "text": ""}),
+        *said,
+        told("output_text.delta", 5, **at, delta=last, logprobs=[]),
+        told("output_text.done", 6, **at, text=text, logprobs=[]),
+        told("content_part.done", 7, **at, part=part),
+        told("output_item.done", 8, output_index=0, item=item),
+        told("completed", 9, response=response(text)),
+        end=False,
     )
+
+
+async def test_streams_of_responses_are_guarded(guard, wire, client):
+    """Every place that repeats the text at the end agrees with what was released."""
+    wire.play(responded(DRAFT))
     guarded = wrap(guard, client)
     stream = await done(guarded.responses.create(model="m-1", input="x", stream=True))
     heard = await collected(stream)
@@ -521,6 +527,75 @@ async def test_streams_of_responses_are_guarded(guard, wire, client):
     async with opened(guarded.responses.stream(model="m-1", input="x")) as helper:
         final = await done(helper.get_final_response())
     assert final.output_text == outcome_of(helper).text == RIGHT
+
+
+@pytest.mark.parametrize("how", ["read", "left", "helper"])
+@pytest.mark.parametrize("api", ["chat.completions", "responses"])
+async def test_a_watched_stream_is_recorded_however_it_ends(constitution, wire, client, api, how):
+    """The SDK stops at its last event, and a caller may stop before: monitor mode has heard what came."""
+    is_chat = api.startswith("chat")
+    wire.play(events(*spoken()) if is_chat else responded(DRAFT))
+    asked = ASKED if is_chat else {"model": "m-1", "input": "x"}
+    heard = []
+    judge = FunctionJudge(lambda exchange, _: heard.append(exchange.reply), covers={"no-secrets", "no-certainty"})
+    with Guard(constitution, judge=judge, audit=None, mode="monitor") as guard:
+        held = attrgetter(api)(wrap(guard, client))
+        if how == "helper":
+            async with opened(held.stream(**asked)) as stream:
+                await collected(stream)
+        else:
+            stream = await done(held.create(**asked, stream=True))
+            await (collected(stream) if how == "read" else done(first(stream)))
+            await done(stream.close())
+    assert heard
+    assert how == "left" or heard[0] == DRAFT
+
+
+def first(stream):
+    return anext(stream) if hasattr(stream, "__anext__") else next(stream)
+
+
+async def test_a_stream_that_is_dropped_is_no_error_of_the_loops(guard, wire):
+    """Left in mid-stream by a loop or by a task that is cancelled, and collected some time: it is closed once."""
+    reported = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    wire.play(events(*spoken("It may fall. " * 200)))
+    client = async_client(wire)
+    guarded = wrap(guard, client)
+
+    async def leave(rest=0):
+        async for one in await guarded.chat.completions.create(**ASKED, stream=True):
+            if text_of([one]):
+                await asyncio.sleep(rest)
+                return
+
+    for _ in range(3):
+        await leave()
+    task = asyncio.create_task(leave(rest=9))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.wait([task])
+    for _ in range(3):
+        gc.collect()
+        await asyncio.sleep(0.02)
+    await client.close()
+    assert reported == []
+
+
+async def test_a_fallback_ends_the_bytes_as_the_server_would(constitution, wire, client):
+    """Who reads the bytes of a chat waits for `[DONE]`: it comes once, and not after a stream of responses."""
+    guarded = wrap(Guard(constitution, judge="rules", audit=None, on_blocked="fallback"), client)
+    for text in ("A secret is out. More.", "It may fall. A secret", "It may fall."):
+        wire.play(events(*spoken(text)))
+        chat = guarded.chat.completions.with_streaming_response.create(**ASKED, stream=True)
+        async with opened(chat) as raw:
+            content = b"".join(await collected(raw.iter_bytes()))
+        assert content.count(b"data: [DONE]\n\n") == 1
+        assert content.endswith(b"data: [DONE]\n\n")
+    wire.play(responded("A secret."))
+    answer = guarded.responses.with_streaming_response.create(model="m-1", input="x", stream=True)
+    async with opened(answer) as raw:
+        assert b"[DONE]" not in b"".join(await collected(raw.iter_bytes()))
 
 
 async def test_a_guard_that_watches_changes_nothing(constitution, wire, client):
@@ -547,10 +622,32 @@ async def test_a_guard_that_watches_changes_nothing(constitution, wire, client):
         lambda client: client.responses.retrieve("r1"),
         lambda client: client.completions.create(model="m-1", prompt="x"),
         lambda client: client.files.content("f1"),
+        lambda client: client.files.retrieve("f1/content"),
+        lambda client: client.models.retrieve("a/../../responses/r1"),
+        lambda client: client.models.retrieve("../responses"),
+        lambda client: client.get("/models/..", cast_to=object),
+        lambda client: client.get("/models/f1%3Fx", cast_to=object),
+        lambda client: client.post("/conversations/c1%2Fitems", cast_to=object, body={}),
+        lambda client: client.post("/batches/..%2Fresponses/cancel", cast_to=object, body={}),
+        lambda client: client.get("/deployments/x%2F..%2F..%2Fresponses/models", cast_to=object),
+        lambda client: client.with_options(base_url="http://127.0.0.1:9/responses/r1?x=").models.list(),
+        lambda client: client.with_options(base_url="http://127.0.0.1:9/x?y=").chat.completions.create(**ASKED),
         lambda client: client.post("https://elsewhere.test/chat/completions", cast_to=dict, body=ASKED),
         lambda client: client.post("/chat/completions", cast_to=dict, content=json.dumps(ASKED).encode()),
     ],
-    ids=["background", "stored", "legacy", "file", "elsewhere", "bytes"],
+    ids=[
+        *("background", "stored", "legacy", "file", "encoded file", "walks back", "walks back once", "dots"),
+        *(
+            "encoded query",
+            "encoded post",
+            "encoded cancel",
+            "deployment",
+            "base",
+            "guarded base",
+            "elsewhere",
+            "bytes",
+        ),
+    ],
 )
 async def test_a_call_that_no_guard_would_see_is_not_sent(guard, wire, call):
     """The error says so, before anything is sent."""
@@ -558,6 +655,27 @@ async def test_a_call_that_no_guard_would_see_is_not_sent(guard, wire, call):
         with pytest.raises(UnguardedCall, match="not"):
             await done(call(wrap(guard, made)))
     assert not wire.seen
+
+
+def test_the_name_of_a_model_may_hold_a_slash(guard):
+    """Servers of many vendors' models name them so; nothing but a model can stand there."""
+    sent = []
+
+    def answer(request):
+        sent.append(request.url.raw_path)
+        return httpx2.Response(200, json={"id": "x", "object": "model"})
+
+    http = httpx2.Client(transport=httpx2.MockTransport(answer))
+    wrap(guard, openai.OpenAI(api_key="k", http_client=http)).models.retrieve("org/model-1.5")
+    assert sent == [b"/v1/models/org%2Fmodel-1.5"]
+
+
+def test_a_part_of_a_client_cannot_be_wrapped(guard, wire):
+    """The error says what can."""
+    client = openai_client(wire)
+    for part in (client.chat.completions, client.responses, client.with_raw_response):
+        with pytest.raises(ConfigurationError, match="whole"):
+            guard.wrap(part)
 
 
 async def test_the_low_level_request_is_guarded(guard, wire, client):

@@ -29,6 +29,6 @@ def wrap(guard: Guard, client: C) -> C:
                     return wrapped
     raise ConfigurationError(
         f"cannot wrap {type(client).__module__}.{type(client).__qualname__}. Clients of anthropic, openai and "
-        "google-genai can be wrapped, and what they offer is taken from the wrapped client: guard.wrap(client).messages, "
-        "say. Of anything else, guard the function that calls it: guard(client.complete)."
+        "google-genai can be wrapped, whole: guard.wrap(client).messages, say. "
+        "Of anything else, guard the function that calls it: guard(client.complete)."
     )

@@ -24,6 +24,7 @@ from guardrails.errors import ConfigurationError, GuardrailsError, UnguardedCall
 from guardrails.integrations._event_stream import AMAZON
 from guardrails.integrations._framing import SSE
 from guardrails.integrations._http import HttpCall
+from guardrails.integrations._kept import Kept, close
 
 if TYPE_CHECKING:
     from anthropic import APIRequest, AsyncCallNext, CallNext
@@ -31,9 +32,7 @@ if TYPE_CHECKING:
     from guardrails._guard import Guard
 
 Client = TypeVar("Client")
-
 CLIENTS = (SyncAPIClient, AsyncAPIClient)
-"""What can be wrapped."""
 
 # Calls that return no text of a model's: figures, names, states and what the caller uploaded. Everything else is
 # refused: results of batches, agents' sessions and files hold replies that this library cannot judge.
@@ -275,16 +274,16 @@ class _AsyncBody(httpx2.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            async for chunk in self._chunks:
-                yield chunk
+            async with Kept(self._chunks):
+                async for chunk in self._chunks:
+                    yield chunk
         finally:
             _remember(self.owner(), self._call)
 
     async def aclose(self) -> None:
         """End the review, and close the connection."""
         try:
-            with suppress(RuntimeError):  # another task reads: it will find the connection closed
-                await self._chunks.aclose()
+            await close(self._chunks)
         finally:
             await self._http.aclose()
 

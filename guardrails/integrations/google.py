@@ -24,14 +24,13 @@ from guardrails.dialects import GOOGLE
 from guardrails.errors import ConfigurationError, UnguardedCall
 from guardrails.integrations._framing import Frame
 from guardrails.integrations._http import HttpCall
+from guardrails.integrations._kept import Kept, close
 
 if TYPE_CHECKING:
     from guardrails._guard import Guard
 
 C = TypeVar("C", Client, AsyncClient)
-
 CLIENTS = (Client, AsyncClient)
-"""What can be wrapped."""
 
 # Calls that return no text that a model wrote for a reader: figures, vectors, names, states and what the caller sent.
 # Any other is refused: images, videos and speech, files that may hold a batch's replies, agents' interactions, tokens
@@ -163,8 +162,9 @@ class _Guarded:
 
     def _is_bent(self, options: Any) -> bool:
         """Whether something that goes before the path in the address would make a query of the path."""
-        versions = [held.api_version for held in (self._api._http_options, HttpOptions.model_validate(options or {}))]
-        return any(mark in (part or "") for part in (*versions, self._api.project, self._api.location) for mark in "?#")
+        own, given = self._api._http_options, HttpOptions.model_validate(options or {})  # noqa: SLF001
+        parts = (own.api_version, given.api_version, self._api.project, self._api.location)
+        return any(mark in (part or "") for part in parts for mark in "?#")
 
     def _verify_response(self, response_model: Any) -> None:
         """The SDK shows here what it made of a response that it has just been given."""
@@ -226,11 +226,11 @@ class _Call:
 
         guarded: Any = self.http.astream(contents())
         try:
-            async for content in guarded:
-                yield self.released(latest[0], content)
+            async with Kept(guarded):
+                async for content in guarded:
+                    yield self.released(latest[0], content)
         finally:
-            await guarded.aclose()
-            await responses.aclose()
+            await close(responses)
             self._ended()
 
     def belongs(self, reply: Any) -> None:

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-import sys
 import weakref
 from collections.abc import AsyncIterator, Iterator, Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from openai import AsyncOpenAI, OpenAI
@@ -22,14 +20,14 @@ from guardrails._outcomes import remember
 from guardrails.dialects import CHAT, RESPONSES, Dialect
 from guardrails.errors import ConfigurationError, UnguardedCall
 from guardrails.integrations._http import HttpCall
+from guardrails.integrations._httpx import library_of, like, stream_class
+from guardrails.integrations._kept import Kept, close
 
 if TYPE_CHECKING:
     from guardrails._guard import Guard
 
 C = TypeVar("C", bound=OpenAI | AsyncOpenAI)
-
 CLIENTS = (OpenAI, AsyncOpenAI)
-"""What can be wrapped."""
 
 # In which dialect they answer, and what ends a stream after its last event.
 _GUARDED: Mapping[str, tuple[Dialect, bytes]] = {
@@ -52,8 +50,6 @@ _PASSES = (
 _ID = r"(?!\.\.?(?:[/%]|\Z))[\w.:@-]+"
 _PASSING = re.compile("|".join(_PASSES).replace("ID", _ID), re.ASCII)
 _DEPLOYMENT = re.compile(rf"\A/deployments/{_ID}(?=/)", re.ASCII)
-# They tell how the bytes were sent, and the guarded ones are other bytes.
-_OF_THE_BYTES = ("content-encoding", "content-length", "transfer-encoding")
 
 
 def wrap(guard: Guard, client: C) -> C:
@@ -86,16 +82,16 @@ class _Sync(OpenAI):
     def _prepare_options(self, options: Any) -> Any:
         return _prepared(self._guardrails, super()._prepare_options(options))
 
-    def _build_request(self, options: Any, **others: Any) -> Any:
-        asked = _path(options)
-        return _as_asked(super()._build_request(options, **others), asked)
-
     def _process_response(self, *, options: Any, response: Any, stream: bool, **others: Any) -> Any:
         call = options.post_parser
         if isinstance(call, _Call):
             events = _has_events(response, stream)
             response = call.streamed(response) if events else call.whole(response)
         return super()._process_response(options=options, response=response, stream=stream, **others)
+
+    def _build_request(self, options: Any, **others: Any) -> Any:
+        asked = _path(options)
+        return _as_asked(super()._build_request(options, **others), asked)
 
     def _websocket_query_params(self, url: Any, extra_query: Any) -> NoReturn:  # noqa: ARG002 - the SDK's signature
         _refuse("GET", url.path)
@@ -109,16 +105,16 @@ class _Async(AsyncOpenAI):
     async def _prepare_options(self, options: Any) -> Any:
         return _prepared(self._guardrails, await super()._prepare_options(options))
 
-    def _build_request(self, options: Any, **others: Any) -> Any:
-        asked = _path(options)
-        return _as_asked(super()._build_request(options, **others), asked)
-
     async def _process_response(self, *, options: Any, response: Any, stream: bool, **others: Any) -> Any:
         call = options.post_parser
         if isinstance(call, _Call):
             events = _has_events(response, stream)
             response = await (call.astreamed(response) if events else call.awhole(response))
         return await super()._process_response(options=options, response=response, stream=stream, **others)
+
+    def _build_request(self, options: Any, **others: Any) -> Any:
+        asked = _path(options)
+        return _as_asked(super()._build_request(options, **others), asked)
 
     def _websocket_query_params(self, url: Any, extra_query: Any) -> NoReturn:  # noqa: ARG002 - the SDK's signature
         _refuse("GET", url.path)
@@ -206,14 +202,14 @@ class _Call:
 
     def streamed(self, response: Any) -> Any:
         """The response with a guarded stream, which is read, judged and released as it is consumed."""
-        made = self._held(response, _SyncBytes, _library_of(response).SyncByteStream)
+        made = self._held(response, _SyncBytes, library_of(response).SyncByteStream)
         if response.is_closed:  # it was read already, so its reader expects as much
             made.read()
         return made
 
     async def astreamed(self, response: Any) -> Any:
         """As `streamed`, on the running event loop."""
-        made = self._held(response, _AsyncBytes, _library_of(response).AsyncByteStream)
+        made = self._held(response, _AsyncBytes, library_of(response).AsyncByteStream)
         if response.is_closed:
             await made.aread()
         return made
@@ -230,13 +226,13 @@ class _Call:
             self.remember(made)
 
     def _held(self, response: Any, kind: Any, base: Any) -> Any:
-        held = _stream_class(kind, base)(response, self)
-        made = _like(response, stream=held)
+        held = stream_class(kind, base)(response, self)
+        made = like(response, stream=held)
         held.owner = weakref.ref(made)
         return made
 
     def _made(self, response: Any, content: bytes) -> Any:
-        made = _like(response, content=content)
+        made = like(response, content=content)
         self.ended(response, made)
         return made
 
@@ -271,44 +267,15 @@ class _AsyncBytes:
         self.owner: Any = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._guarded:
-            yield chunk
+        async with Kept(self._guarded):
+            async for chunk in self._guarded:
+                yield chunk
         for chunk in self._call.end():
             yield chunk
 
     async def aclose(self) -> None:
         try:
-            # Another task reads, or the loop closes what was dropped: it will find the connection closed.
-            with contextlib.suppress(RuntimeError):
-                await self._guarded.aclose()
+            await close(self._guarded)
         finally:
             await self._response.aclose()
             self._call.ended(self._response, self.owner())
-
-
-def _like(response: Any, **body: Any) -> Any:
-    """A response with another body, which says the same of itself and belongs to the same request."""
-    headers = response.headers.copy()
-    for name in _OF_THE_BYTES:
-        headers.pop(name, None)
-    return _library_of(response).Response(
-        response.status_code,
-        headers=headers,
-        request=response.request,
-        extensions=response.extensions,
-        history=response.history,
-        default_encoding=response.default_encoding,
-        **body,
-    )
-
-
-def _library_of(response: Any) -> Any:
-    """`httpx2`, or `httpx`, which the SDK takes clients of as well."""
-    base = type(response).__mro__[-2]
-    return sys.modules[base.__module__.partition(".")[0]]
-
-
-@cache
-def _stream_class(kind: Any, base: Any) -> Any:
-    """A class of streams of bytes that the library takes for its own."""
-    return type(kind.__name__, (kind, base), {})
