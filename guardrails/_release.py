@@ -87,14 +87,17 @@ class Release:
                         await _to_its_end(in_thread(self.keep, command))
                 flying = None if isinstance(happened, Judged) else flying
         except BaseException as error:
-            await _to_its_end(_adropped(flying))
-            await _to_its_end(in_thread(self._keep_left, error))
+            await _to_its_end(self._interrupted(flying, error))
             raise
         finally:
             try:
                 await _to_its_end(reader.close())
             finally:
                 self.done(self.stream.outcomes)
+
+    async def _interrupted(self, flying: asyncio.Future[Any] | None, error: BaseException) -> None:
+        await _adropped(flying)
+        await in_thread(self._keep_left, error)
 
     def _keep_left(self, error: BaseException) -> None:
         """Record what is not recorded yet. Its caller is told of the own error of the stream, not of a second one."""

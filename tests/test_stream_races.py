@@ -5,6 +5,7 @@ import json
 import threading
 import time
 
+import anyio
 import pytest
 from support import constitution, principle
 
@@ -285,3 +286,21 @@ def test_what_stands_apart_is_judged_apart(trail, mode):
     assert said == (["My SSN is ***-**-6789", "2024 was good."] if mode == "enforce" else [
         "My SSN is 123-45-6789", "2024 was good."
     ])  # fmt: skip
+
+
+async def test_a_cancel_scope_that_cancels_again_and_again_leaves_a_record(trail):
+    """As servers do when a client hangs up: every await is cancelled, and the record is written all the same."""
+    guard, reading = Guard(RULES, model=model(delay=1), audit=trail), asyncio.Event()
+
+    async def source():
+        yield "One is fine. Two is fine and more. "
+        reading.set()
+        await asyncio.sleep(1)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(read, guard.astream("q", source()))
+        await reading.wait()
+        await asyncio.sleep(0.02)
+        group.cancel_scope.cancel()
+    assert [outcome.cause for outcome in outcomes(trail)] == [Cause.INTERRUPTED]
+    assert asyncio.all_tasks() == {asyncio.current_task()}
