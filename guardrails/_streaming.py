@@ -162,6 +162,7 @@ class Stream:
 
     def _close(self) -> Generator[Command, Happened, None]:
         """Judge the reply as a whole, and release what is left of it."""
+        yield Emit(list(self._held.released()))
         judged: list[tuple[Lane, Outcome]] = []
         for choice, lane in sorted(self._held.lanes.items()):
             outcome = yield from self._closing(choice, lane)
@@ -186,6 +187,7 @@ class Stream:
         return outcome
 
     def _keep(self, lane: Lane, outcome: Outcome) -> Generator[Command, Happened, None]:
+        lane.outcome = outcome
         yield Keep(lane, outcome)
         self._kept.add(lane)
 
