@@ -93,10 +93,18 @@ class Passage:
             if piece.start >= end:
                 break
             if piece.start >= start:
-                said = piece.text.removesuffix(APART) if piece.end in self._apart else piece.text
-                made += [text[at - start : piece.start - start], said]
+                made += [text[at - start : piece.start - start], self._shown(piece)]
             at = min(piece.end, end)
         return "".join([*made, text[at - start :]])
+
+    def _shown(self, piece: Piece) -> str:
+        """A piece without what set apart the texts that it spans, where that is in the space at its end."""
+        space = len(piece.text) - len(piece.text.rstrip())
+        for place in self._apart:
+            at = len(piece.text) - (piece.end - place)  # the end of the mark, counted from the end of both
+            if piece.start < place <= piece.end and len(piece.text) - space <= at - len(APART):
+                return piece.text[: at - len(APART)] + piece.text[at:]
+        return piece.text
 
     @property
     def appended(self) -> str:

@@ -41,6 +41,8 @@ def test_bytes_may_be_cut_anywhere(events, data):
         b"secret: 7\n\n",
         b'{"text": "The secret is 7."}\n{"text": "secret"}\n\n',
         b'event: a\nsecret\ndata: {"n": 1}\n\n',
+        b'id: The secret is 7.\ndata: {"n": 1}\n\n',
+        b'event: The secret is 7.\ndata: {"n": 1}\n\n',
     ],
 )
 def test_what_is_no_field_of_an_event_does_not_come_out(raw):

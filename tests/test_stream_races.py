@@ -304,3 +304,13 @@ async def test_a_cancel_scope_that_cancels_again_and_again_leaves_a_record(trail
         group.cancel_scope.cancel()
     assert [outcome.cause for outcome in outcomes(trail)] == [Cause.INTERRUPTED]
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize("second", ["It is fine.", "\n\nIt is fine."])
+def test_what_parts_two_texts_is_nobodys_text(trail, second):
+    """A sentence that is revised before a tool call does not bring the judges' blank line along."""
+    rules = constitution(principle("a-one", checks=[{"pattern": ["certain"], "fix": {"replace": "possible"}}]))
+    guard = Guard(rules, judge="rules", allow_unjudged=True, audit=trail)
+    out = list(guard.streamed(Exchange("q"), blocks("It is certain", "", second), ANTHROPIC.events()))
+    said = [event["delta"]["text"] for event in out if event["type"] == "content_block_delta"]
+    assert "".join(said) == f"It is possible{second}"

@@ -27,6 +27,7 @@ from guardrails.dialects._google_parts import (
     prose_of,
     revised,
     saying,
+    stands_between,
     stop_of,
 )
 from guardrails.dialects._interface import Choice, Said
@@ -127,7 +128,8 @@ class GoogleEvents:
             made[-1][1].extend(args)
         last = stop_of(candidates[0]) is not None
         whole = choice.holds_other or describes or last
-        is_apart = self._is_apart(index, [prose_of(part) for part in parts])
+        read = [(prose_of(part), part) for part in parts]
+        is_apart = self._is_apart(index, [text for text, part in read if text is not None or stands_between(part)])
         return Said(choice.text, index, call=bool(choice.calls), last=last, whole=whole, apart=is_apart)
 
     def _is_apart(self, index: int, texts: Sequence[str | None]) -> bool:

@@ -82,7 +82,8 @@ def choice_of(candidate: Any, *, goes_on: bool = False) -> Choice:
     read = [prose_of(part) for part in parts]
     texts = tuple(text for text in read if text is not None)
     calls = tuple(call_text(*call) for call in map(call_of, parts) if call is not None)
-    parted = apart(None if text is None else (text, None) for text in read)
+    shown = [text for part, text in zip(parts, read, strict=True) if text is not None or stands_between(part)]
+    parted = apart(None if text is None else (text, None) for text in shown)
     return Choice(texts, calls, holds_other=len(texts) < len(parts), apart=parted)
 
 
@@ -94,6 +95,12 @@ def parts_of(content: Any) -> list[Any]:
     if not isinstance(parts, list) or any(isinstance(part, str | list | float | int | None) for part in parts):
         raise UnsupportedReply("the parts of a content are no list of parts.")
     return parts
+
+
+def stands_between(part: Any) -> bool:
+    """Whether a part that is no prose parts the texts around it: a reader sees nothing of a signature or a thought."""
+    held = {name for name, value in dict(part).items() if value is not None} - _BESIDE
+    return bool(held) and not get(part, "thought")
 
 
 def prose_of(part: Any) -> str | None:

@@ -21,7 +21,8 @@ class Paragraphs:
         if not text:
             return False
         apart = self._is_spoken and (self._is_parted or place != self._place)
-        self._place, self._is_spoken, self._is_parted = place, True, False
+        self._place, self._is_parted = place, False
+        self._is_spoken = self._is_spoken or bool(text.strip())  # white space alone has nothing to stand apart from
         return apart
 
 

@@ -12,6 +12,7 @@ from guardrails.dialects import Events, Said
 from guardrails.errors import UnsupportedReply
 
 _LINES = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
+_SHORT = re.compile(rb" ?[\w.:/+=-]{0,200}")
 _DONE = b"data: [DONE]"
 _MARK = b"\xef\xbb\xbf"
 # A carriage return at the end of a chunk may be half of a line end, so the next chunk decides.
@@ -150,6 +151,9 @@ def _frame(raw: bytes) -> Frame:
         elif field == b"data":
             said.append(text)
         elif field not in {b"", b"id", b"retry"} or (value and not field):
+            is_whole = False
+            continue
+        if field in {b"event", b"id", b"retry"} and not _SHORT.fullmatch(value):  # no place for prose
             is_whole = False
             continue
         kept.append(line)

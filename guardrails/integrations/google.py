@@ -59,7 +59,7 @@ _BATCHES = "(?:batches|batchPredictionJobs)"
 _ID = r"(?!\.\.?(?:[/:]|\Z))[\w.@-]+"
 _CALLS = "|".join(_PASSES).replace("MODEL", _MODEL).replace("BATCHES", _BATCHES).replace("ID", _ID)
 _PASSING = re.compile(_CALLS, re.ASCII)
-_PROJECT = re.compile(rf"projects/{_ID}/locations/{_ID}/")
+_PROJECT = re.compile(rf"projects/(?:{_ID}:)?{_ID}/locations/{_ID}/")
 # What the SDK asks of an API client besides sending. Whatever else it asks for could send past the guard.
 _OPEN = frozenset({
     "vertexai", "api_key", "project", "location", "custom_base_url", "get_read_only_http_options", "_http_options",

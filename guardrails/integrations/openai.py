@@ -38,7 +38,7 @@ _GUARDED: Mapping[str, tuple[Dialect, bytes]] = {
 # (`responses.retrieve`, `conversations.items`, a batch's output file), and so do older APIs, sounds, images and
 # web sockets.
 _PASSES = (
-    "get /models", "get /models/ID", "get /models/ID%2FID", "delete /models/ID",
+    "get /models", "get /models/ID(?:%2FID)*", "delete /models/ID",
     "post /embeddings", "post /moderations", "post /responses/input_tokens",
     "get /batches", "post /batches", "get /batches/ID", "post /batches/ID/cancel",
     "get /files", "post /files", "get /files/ID", "delete /files/ID",
