@@ -17,7 +17,7 @@ from guardrails._monitor import behind
 from guardrails._overheard import Overheard
 from guardrails._policy import OnError
 from guardrails._recorder import Recorder
-from guardrails._released import AsyncReleased, Done, Released
+from guardrails._released import AsyncReleased, Done, Released, readable
 from guardrails._replies import Replies, single
 from guardrails._setup import Setup
 from guardrails._streams import Streams
@@ -163,18 +163,17 @@ class Guard:
         """Release a reply that comes in chunks of text, sentence by sentence as it is judged.
 
         Nothing unjudged comes out, and nothing that came out is taken back: what only the whole reply can be
-        judged by is decided at the end, and may end the stream. The docs say which guarantee a stream
-        gives, and which only a whole reply does.
+        judged by is decided at the end, and may end the stream.
 
         >>> guard = Guard("finance", judge="rules", allow_unjudged=True, audit=None)
         >>> "".join(guard.stream("Is it safe?", ["It costs 0.2%. ", "It is guaranteed ", "to return 8%."]))
         'It costs 0.2%. It aims to return 8%, but returns are not guaranteed and you can lose money.'
 
         Raises:
-            Blocked: the rest may not be released, and the guard's `on_blocked` is `"raise"`; with `"fallback"`, the
-                fallback text follows what came out.
+            Blocked: the rest may not be released; with `on_blocked="fallback"` the fallback text follows instead.
             AuditError: a record could not be written; what it stands for is not released.
         """
+        readable("stream", chunks, Iterable)
         return self.streamed(Exchange(messages, context=context), chunks, TEXT.events())
 
     def astream(
@@ -185,6 +184,7 @@ class Guard:
         context: str | Iterable[Any] = (),
     ) -> AsyncReleased[str]:
         """As `stream`, for an async iterable, on the running event loop."""
+        readable("astream", chunks, AsyncIterable)
         return self.astreamed(Exchange(messages, context=context), chunks, TEXT.events())
 
     @overload

@@ -79,9 +79,10 @@ class AsyncReader:
             await _aclose(self._source)
 
     async def _read(self) -> None:
-        events = aiter(self._source)
+        events: object = None
         try:
-            async for event in events:
+            events = reading = aiter(self._source)
+            async for event in reading:
                 await self._queue.put(Heard(event))
             await self._queue.put(Ended())
         except BaseException as error:

@@ -10,6 +10,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from guardrails._outcomes import remember
 from guardrails._reader import AsyncReader, Reader
+from guardrails.errors import ConfigurationError
 from guardrails.outcome import Outcome
 
 E = TypeVar("E")
@@ -78,6 +79,18 @@ class AsyncReleased(Generic[E]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def readable(method: str, chunks: object, kind: type) -> None:
+    """Refuse chunks that a stream of this kind cannot read.
+
+    Raises:
+        ConfigurationError: it names the method that can.
+    """
+    if not isinstance(chunks, kind):
+        other = "an async iterable: use astream" if method == "stream" else "an iterable that is not async: use stream"
+        said = other if isinstance(chunks, Iterable | AsyncIterable) else "which cannot be iterated over"
+        raise ConfigurationError(f"{method} was given {type(chunks).__name__}, {said}.")
 
 
 def _told(stream: weakref.ref[Any], done: Done, outcomes: tuple[Outcome, ...]) -> None:

@@ -11,7 +11,7 @@ from support import constitution, principle
 
 from guardrails import AuditTrail, Budget, FunctionJudge, Guard, Status, labels
 from guardrails.dialects import ANTHROPIC, CHAT
-from guardrails.errors import AuditError, Blocked
+from guardrails.errors import AuditError, Blocked, ConfigurationError
 from guardrails.exchange import Exchange
 from guardrails.models import ModelReply
 from guardrails.outcome import Cause
@@ -314,3 +314,26 @@ def test_what_parts_two_texts_is_nobodys_text(trail, second):
     out = list(guard.streamed(Exchange("q"), blocks("It is certain", "", second), ANTHROPIC.events()))
     said = [event["delta"]["text"] for event in out if event["type"] == "content_block_delta"]
     assert "".join(said) == f"It is possible{second}"
+
+
+def test_chunks_of_the_other_kind_are_refused_at_once():
+    """Neither method waits for what never comes; the error names the method to use."""
+    guard = Guard(RULES, model=model(), audit=None)
+    with pytest.raises(ConfigurationError, match="use stream"):
+        guard.astream("q", FINE)
+    with pytest.raises(ConfigurationError, match="use astream"):
+        guard.stream("q", aslow(*FINE))
+    with pytest.raises(ConfigurationError, match="iterated"):
+        guard.stream("q", 7)
+
+
+async def test_a_source_that_cannot_be_begun_is_an_error():
+    """What its `__aiter__` raises comes out."""
+
+    class Source:
+        def __aiter__(self):
+            raise ConnectionError("gone")
+
+    async with asyncio.timeout(5):
+        with pytest.raises(ConnectionError):
+            await anext(Guard(RULES, model=model(), audit=None).astream("q", Source()))

@@ -13,7 +13,7 @@ from guardrails.audit import AuditTrail, StoredRun, Worker
 from guardrails.cli._data import outcome_data, print_json
 from guardrails.cli._print import COLOURS, console, diff, findings, headline, not_judged, put, visible
 from guardrails.errors import AuditError
-from guardrails.outcome import Attempt, Outcome, Status
+from guardrails.outcome import Attempt, Cause, Outcome, Status
 
 _ENOUGH = 18
 """Characters of a run's id that tell it from others: its time, to a quarter of a microsecond."""
@@ -131,8 +131,12 @@ def _tell(stored: StoredRun, url: str) -> None:
     if outcome.blocked and outcome.released:
         out.print("\nreleased before that", style="bold")
         out.print(f"  {visible(outcome.released)}")
-    out.print(f"\n{'released instead' if outcome.blocked else 'released'}", style="bold")
-    out.print(f"  {visible(outcome.text)}")
+    if outcome.cause is Cause.INTERRUPTED:
+        out.print("\nheard until it was interrupted", style="bold")
+        out.print(f"  {visible(outcome.original)}")
+    else:
+        out.print(f"\n{'released instead' if outcome.blocked else 'released'}", style="bold")
+        out.print(f"  {visible(outcome.text)}")
     if outcome.unjudged:
         out.print(f"not judged: {not_judged(outcome)}", style="dim")
     workers = "; ".join(map(_worker, (*run.judges, *(w for w in run.revisers if w not in run.judges))))
