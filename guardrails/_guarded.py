@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeAlias, TypeVar, c
 
 from guardrails._decorate import ExchangeFrom, MisfitError, body_of, exchange_reader, name_of
 from guardrails._guarded_stream import guarded_stream, is_stream, outcome_of_stream
-from guardrails._outcomes import remember
+from guardrails._outcomes import one_or_all, remember
 from guardrails.dialects import Reply, read
 from guardrails.errors import Blocked, ConfigurationError
 from guardrails.exchange import Exchange
@@ -99,7 +99,7 @@ class Guarded(Generic[P, R]):
             return self._aoutcome(asked, reply)
         if is_stream(reply):
             return outcome_of_stream(self._guard, _known(asked()), reply, awaited=False)
-        return _one_or_all(self._guard.reviewed(*_judged(asked(), reply)))
+        return one_or_all(self._guard.reviewed(*_judged(asked(), reply)))
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         bind = getattr(type(self._function), "__get__", None)
@@ -119,7 +119,7 @@ class Guarded(Generic[P, R]):
         exchange, awaited = await _awaited(asked, reply)
         if is_stream(awaited):
             return await outcome_of_stream(self._guard, _known(exchange), awaited, awaited=True)
-        return _one_or_all(await self._guard.areviewed(*_judged(exchange, awaited)))
+        return one_or_all(await self._guard.areviewed(*_judged(exchange, awaited)))
 
     def _called(self, ask: _Ask, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Callable[[], Asked], Any]:
         """The conversation and what the function returned.
@@ -202,7 +202,3 @@ def _known(asked: Asked) -> Exchange:
     if isinstance(asked, Exception):
         raise asked
     return asked
-
-
-def _one_or_all(outcomes: tuple[Outcome, ...]) -> Any:
-    return outcomes[0] if len(outcomes) == 1 else outcomes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
+from guardrails._outcomes import one_or_all
 from guardrails.dialects import events_of_any
 from guardrails.exchange import Exchange
 
@@ -32,17 +33,13 @@ def outcome_of_stream(guard: Guard, exchange: Exchange, source: Any, *, awaited:
         return _aoutcome(guard.astreamed(exchange, source, events_of_any(), raises=False, done=found.append), found)
     for _ in guard.streamed(exchange, source, events_of_any(), raises=False, done=found.append):
         pass
-    return _one_or_all(found[0])
+    return one_or_all(found[0])
 
 
 async def _aoutcome(released: AsyncIterator[Any], found: list[tuple[Outcome, ...]]) -> Any:
     async for _ in released:
         pass
-    return _one_or_all(found[0])
-
-
-def _one_or_all(outcomes: tuple[Outcome, ...]) -> Any:
-    return outcomes[0] if len(outcomes) == 1 else outcomes
+    return one_or_all(found[0])
 
 
 def _is_async(source: Any, awaited: bool) -> bool:  # noqa: FBT001 - named where it is given

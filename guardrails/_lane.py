@@ -109,9 +109,7 @@ class Lane:
         if mended is not None:
             text = self.passage.beyond(mended.draft).rstrip()
             space = "".join(self._taken)
-            self._carried = replace(
-                mended, draft=text + space[len(space.rstrip()) :], base=mended.base + count, count=mended.count
-            )
+            self._carried = replace(mended, draft=text + space[len(space.rstrip()) :], base=mended.base + count)
         found = self._recorded()
         if found and (mended is None or mended.count < len(found)):  # found in the moment that it was given up
             self._known = tuple(verdict for verdict in found[-1].verdicts if verdict.violates)

@@ -30,12 +30,16 @@ def outcome_of(reply: Any) -> Any:
     for held in (reply, *(getattr(reply, name, None) for name in ("response", "http_response", "_response"))):
         found = _outcomes.get(id(held))
         if found is not None and found[0]() is held:
-            made = tuple(replace(outcome, reply=held if held is reply else None) for outcome in found[1])
-            return made[0] if len(made) == 1 else made
+            return one_or_all(tuple(replace(outcome, reply=held if held is reply else None) for outcome in found[1]))
     raise LookupError(
         f"this {type(reply).__name__} did not come from a guarded call, or is a stream under way. Of what a stream's "
         "helper puts together at its end, ask for the outcome of the stream."
     )
+
+
+def one_or_all(outcomes: tuple[Outcome, ...]) -> Any:
+    """The outcome of a reply with one choice; of several, all."""
+    return outcomes[0] if len(outcomes) == 1 else outcomes
 
 
 def remember(reply: Any, outcomes: Sequence[Outcome]) -> None:

@@ -1,5 +1,7 @@
 """Helpers of the core tests: constitutions from plain data, steps driven by hand, and hostile texts."""
 
+import contextlib
+import inspect
 import json
 import tempfile
 from contextlib import contextmanager
@@ -121,3 +123,28 @@ def drive(step, answer=None):
 def said(value, **fields):
     """A model's reply with this object, or this text."""
     return ModelReply(value if isinstance(value, str) else json.dumps(value), **fields)
+
+
+async def done(value):
+    return await value if inspect.isawaitable(value) else value
+
+
+async def collected(stream, into=None):
+    """What a stream gives, sync or not; `into` holds it even where the stream raises."""
+    into = [] if into is None else into
+    if hasattr(stream, "__aiter__"):
+        async for one in stream:
+            into.append(one)
+    else:
+        into.extend(stream)
+    return into
+
+
+@contextlib.asynccontextmanager
+async def opened(manager):
+    if hasattr(manager, "__aenter__"):
+        async with manager as held:
+            yield held
+    else:
+        with manager as held:
+            yield held

@@ -1,13 +1,13 @@
 """Wrapped clients with a real model at the other end: whatever it says, what comes out is what was judged."""
 
 import contextlib
-import inspect
 import re
 
 import anthropic
 import openai
 import pytest
 from pydantic import BaseModel
+from support import collected, done, opened
 
 from guardrails import Constitution, Guard, outcome_of
 
@@ -62,31 +62,6 @@ async def anthropic_client(request, small_model):
     made = kind(base_url=small_model.listening_address, api_key="none")
     yield made
     await done(made.close())
-
-
-async def done(value):
-    return await value if inspect.isawaitable(value) else value
-
-
-async def collected(stream, into=None):
-    """What a stream gives, sync or not; `into` holds it even where the stream raises."""
-    into = [] if into is None else into
-    if hasattr(stream, "__aiter__"):
-        async for one in stream:
-            into.append(one)
-    else:
-        into.extend(stream)
-    return into
-
-
-@contextlib.asynccontextmanager
-async def opened(manager):
-    if hasattr(manager, "__aenter__"):
-        async with manager as held:
-            yield held
-    else:
-        with manager as held:
-            yield held
 
 
 def bare(value):

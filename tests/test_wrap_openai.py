@@ -16,6 +16,7 @@ import httpx2
 import openai
 import pytest
 from pydantic import BaseModel, ValidationError
+from support import collected, done, opened
 from wire import Answer, serve
 
 from guardrails import Constitution, FunctionJudge, Guard, outcome_of
@@ -110,31 +111,6 @@ async def client(request, wire):
     made = MAKERS[request.param](wire)
     yield made
     await done(made.close())
-
-
-async def done(value):
-    return await value if inspect.isawaitable(value) else value
-
-
-async def collected(stream, into=None):
-    """What a stream gives, sync or not; `into` holds it even where the stream raises."""
-    into = [] if into is None else into
-    if hasattr(stream, "__aiter__"):
-        async for one in stream:
-            into.append(one)
-    else:
-        into.extend(stream)
-    return into
-
-
-@contextlib.asynccontextmanager
-async def opened(manager):
-    if hasattr(manager, "__aenter__"):
-        async with manager as held:
-            yield held
-    else:
-        with manager as held:
-            yield held
 
 
 def choice(text, index=0, **changes):

@@ -27,8 +27,10 @@ def wrap(guard: Guard, client: C) -> C:
                 if isinstance(client, integration.CLIENTS):
                     wrapped: C = integration.wrap(guard, client)
                     return wrapped
+    if isinstance(client, type):
+        raise ConfigurationError(f"{client.__qualname__} is a class. Wrap a client made of it: {client.__name__}(…).")
     raise ConfigurationError(
         f"cannot wrap {type(client).__module__}.{type(client).__qualname__}. Clients of anthropic, openai and "
-        "google-genai can be wrapped, whole: guard.wrap(client).messages, say. "
-        "Of anything else, guard the function that calls it: guard(client.complete)."
+        "google-genai are wrapped whole, not their parts: guard.wrap(client). Of anything else, decorate the function "
+        "that makes the call with the guard."
     )
