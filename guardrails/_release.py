@@ -52,7 +52,7 @@ class Release:
                     case Drop():
                         happened, flying = _dropped(flying), None
                     case Keep():
-                        self.keep(command)
+                        self._keep(command)
                 flying = None if isinstance(happened, Judged) else flying
         except BaseException as error:
             _dropped(flying)
@@ -84,7 +84,7 @@ class Release:
                     case Drop():
                         happened, flying = await _adropped(flying), None
                     case Keep():
-                        await _to_its_end(in_thread(self.keep, command))
+                        await _to_its_end(in_thread(self._keep, command))
                 flying = None if isinstance(happened, Judged) else flying
         except BaseException as error:
             await _to_its_end(self._interrupted(flying, error))
@@ -99,11 +99,15 @@ class Release:
         await _adropped(flying)
         await in_thread(self._keep_left, error)
 
+    def _keep(self, command: Keep) -> None:
+        self.keep(command)
+        self.stream.kept(command)
+
     def _keep_left(self, error: BaseException) -> None:
         """Record what is not recorded yet. Its caller is told of the own error of the stream, not of a second one."""
         for left in self.stream.interrupted():
             try:
-                self.keep(left)
+                self._keep(left)
             except AuditError as lost:
                 error.add_note(f"The record of run {left.lane.run_id} is lost: {lost}")
                 _log.error("the record of run %s is lost: %s", left.lane.run_id, lost)

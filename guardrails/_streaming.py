@@ -121,6 +121,11 @@ class Stream:
             if lane not in self._kept:
                 yield Keep(lane, lane.interrupted())
 
+    def kept(self, keep: Keep) -> None:
+        """Take note of what is durable. Called where it is written: its driver may be cancelled right after."""
+        if isinstance(keep.what, Outcome):
+            self._kept.add(keep.lane)
+
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
         """One for each alternative, once they are there."""
@@ -189,7 +194,6 @@ class Stream:
     def _keep(self, lane: Lane, outcome: Outcome) -> Generator[Command, Happened, None]:
         lane.outcome = outcome
         yield Keep(lane, outcome)
-        self._kept.add(lane)
 
     def _blocked(self, lane: Lane, outcome: Outcome) -> Generator[Command, Happened, None]:
         yield from self._keep(lane, outcome)

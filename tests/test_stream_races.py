@@ -337,3 +337,34 @@ async def test_a_source_that_cannot_be_begun_is_an_error():
     async with asyncio.timeout(5):
         with pytest.raises(ConnectionError):
             await anext(Guard(RULES, model=model(), audit=None).astream("q", Source()))
+
+
+def test_an_outcome_that_is_written_when_its_caller_is_cancelled_stands(trail):
+    """One record of it, and nothing is said to be lost."""
+    written = threading.Event()
+    store, append = trail._store, trail._store.append
+
+    class Slow:
+        """The store, as slow as a disk may be after it has written."""
+
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        def append(self, entry):
+            number = append(entry)
+            written.set()
+            time.sleep(0.03)
+            return number
+
+    guard = Guard(RULES, model=model(), audit=AuditTrail(Slow()))
+
+    async def run():
+        task = asyncio.create_task(read(guard.astream("q", aslow("Fine."))))
+        await asyncio.to_thread(written.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as info:
+            await task
+        assert not getattr(info.value, "__notes__", [])
+
+    asyncio.run(run())
+    assert [outcome.status for outcome in outcomes(trail)] == [Status.PASSED]
