@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from guardrails import _drive
+from guardrails import _drive, _observe
 from guardrails._reader import AsyncReader, Reader
 from guardrails._streaming import Drop, Emit, Happened, Judge, Judged, Keep, Next, Stream
 from guardrails.errors import AuditError
@@ -26,12 +26,16 @@ _log = logging.getLogger("guardrails")
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """How a stream is driven: `seconds` for each judgement, `keep` makes durable, `done` is told the outcomes."""
+    """How a stream is driven: `seconds` for each judgement, `keep` makes durable, `done` is told the outcomes.
+
+    `call` is the guarded call that judgements belong to, where somebody observes it.
+    """
 
     stream: Stream
     seconds: float | None
     keep: Callable[[Keep], None]
     done: Callable[[tuple[Outcome, ...]], None]
+    call: _observe.Call | None
 
     def run(self, source: Iterable[Any]) -> Generator[Any, None, None]:
         """Release the events of a sync stream, and close it."""
@@ -46,7 +50,7 @@ class Release:
                     case Emit(out):
                         yield from out
                     case Judge(step):
-                        flying = _drive.start(step, self.seconds)
+                        flying = _observe.within(self.call, _drive.start, step, self.seconds)
                     case Next():
                         happened = reader.next(flying)
                     case Drop():
@@ -62,7 +66,7 @@ class Release:
             try:
                 reader.close()
             finally:
-                self.done(self.stream.outcomes)
+                self._end()
 
     async def arun(self, source: AsyncIterable[Any]) -> AsyncGenerator[Any, None]:
         """Release the events of an async stream, and close it."""
@@ -78,7 +82,7 @@ class Release:
                         for event in out:
                             yield event
                     case Judge(step):
-                        flying = _drive.astart(step, self.seconds)
+                        flying = _observe.within(self.call, _drive.astart, step, self.seconds)
                     case Next():
                         happened = await reader.next(flying)
                     case Drop():
@@ -93,7 +97,7 @@ class Release:
             try:
                 await _to_its_end(reader.close())
             finally:
-                self.done(self.stream.outcomes)
+                self._end()
 
     async def _interrupted(self, flying: asyncio.Future[Any] | None, error: BaseException) -> None:
         await _adropped(flying)
@@ -103,8 +107,16 @@ class Release:
         self.keep(command)
         self.stream.kept(command)
 
+    def _end(self) -> None:
+        outcomes = self.stream.outcomes
+        if self.call is not None:
+            self.call.ended(outcomes)
+        self.done(outcomes)
+
     def _keep_left(self, error: BaseException) -> None:
         """Record what is not recorded yet. Its caller is told of the own error of the stream, not of a second one."""
+        if self.call is not None:
+            self.call.failed(error)
         for left in self.stream.interrupted():
             try:
                 self._keep(left)
@@ -136,12 +148,12 @@ async def _adropped(task: asyncio.Future[Any] | None) -> Judged | None:
 
 async def _to_its_end(step: Coroutine[Any, Any, object]) -> None:
     """Do what has to be done, however often the caller is cancelled meanwhile: cancel scopes do it at every await."""
-    task, is_cancelled = asyncio.ensure_future(step), False
+    task, cancelled = asyncio.ensure_future(step), None
     while not task.done():
         try:
             await asyncio.shield(task)
-        except asyncio.CancelledError:
-            is_cancelled = True
+        except asyncio.CancelledError as error:
+            cancelled = error
     task.result()
-    if is_cancelled:
-        raise asyncio.CancelledError
+    if cancelled is not None:
+        raise cancelled  # itself: a cancel scope knows its own by what it says, and lets others pass

@@ -306,6 +306,33 @@ async def test_a_cancel_scope_that_cancels_again_and_again_leaves_a_record(trail
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+async def test_a_scope_that_is_cancelled_while_a_stream_closes_ends_there(trail):
+    """It tells its own cancellation from others by the exception itself. An SDK that drains a response has such a one."""
+    guard, scope = Guard(RULES, model=model(), audit=trail), anyio.CancelScope()
+
+    class Source:
+        chunks = iter(FINE)
+
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            for chunk in self.chunks:
+                return chunk
+            raise StopAsyncIteration
+
+        async def aclose(self):
+            with anyio.CancelScope(shield=True):
+                await asyncio.sleep(0.2)  # until everything was judged, and the stream waits for this alone
+                scope.cancel()
+                await asyncio.sleep(0.05)
+
+    with scope:
+        await read(guard.astream("q", Source()))
+    assert scope.cancelled_caught
+    assert [outcome.status for outcome in outcomes(trail)] == [Status.PASSED]
+
+
 @pytest.mark.parametrize("second", ["It is fine.", "\n\nIt is fine."])
 def test_what_parts_two_texts_is_nobodys_text(trail, second):
     """A sentence that is revised before a tool call does not bring the judges' blank line along."""
