@@ -322,10 +322,11 @@ async def test_a_scope_that_is_cancelled_while_a_stream_closes_ends_there(trail)
             raise StopAsyncIteration
 
         async def aclose(self):
-            with anyio.CancelScope(shield=True):
-                await asyncio.sleep(0.2)  # until everything was judged, and the stream waits for this alone
+            try:
+                await asyncio.Event().wait()
+            finally:  # everything was judged, and the stream waits for this alone
                 scope.cancel()
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.02)
 
     with scope:
         await read(guard.astream("q", Source()))
