@@ -2,4 +2,5 @@
 
 from guardrails.cli import main
 
-main()
+if __name__ == "__main__":  # processes that verify a long trail import it, too
+    main()

@@ -17,6 +17,7 @@ from guardrails.revisers import ModelReviser, Reviser, RuleReviser
 
 DEFAULT_AUDIT = "sqlite:///guardrails.db"
 _log = logging.getLogger("guardrails")
+_log.addHandler(logging.NullHandler())  # silent, unless an application listens
 _logged: set[str] = set()
 
 

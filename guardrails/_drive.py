@@ -15,6 +15,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any, TypeVar
 
+from guardrails import _observe
 from guardrails.errors import ModelError
 from guardrails.models import (
     Ask,
@@ -104,9 +105,13 @@ async def _one(request: Request, deadline: float | None) -> Result:
     late = Failure("deadline", "the call's time is up")
     if left is not None and left <= 0:
         return late
+    limit = asyncio.timeout(left)
     try:
-        async with asyncio.timeout(left) as limit:
-            return await (_asked(request, left) if isinstance(request, Ask) else _called(request))
+        with _observe.asking(request) as told:  # around the limit, to tell what is late from what was given up
+            async with limit:
+                result = await (_asked(request, left) if isinstance(request, Ask) else _called(request))
+            told(result)
+            return result
     except ModelError as error:
         return late if limit.expired() else Failure("error", str(error))
     except Exception as error:  # noqa: BLE001 - somebody's model or function may raise anything

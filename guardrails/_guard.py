@@ -21,7 +21,7 @@ from guardrails._released import AsyncReleased, Done, Released, readable
 from guardrails._replies import Replies, single
 from guardrails._setup import Setup
 from guardrails._streams import Streams
-from guardrails.audit import AuditTrail
+from guardrails.audit import REDACTIONS, AuditTrail, Redaction
 from guardrails.constitution import Constitution
 from guardrails.dialects import TEXT, Events, Reply
 from guardrails.errors import ConfigurationError
@@ -58,7 +58,7 @@ class Guard:
         on_error: `"block"`, or `"unsafe_allow"`: release where a check broke.
         max_revisions: Overrides the constitution's own.
         budget: Limits of one review. Default: 60 seconds.
-        redaction: What the trail keeps; `"full"` is all there is in this version.
+        redaction: What the trail keeps of texts: `"full"`, `"redacted"` (personal data masked) or `"commitments"` (none).
         jurisdiction: Judge only the principles of one, `"JP"` say. Default: all.
         language: `"en"` or `"ja"`: the language the model is given the rules in. Default: English.
         variables: Overrides of the constitution's variables.
@@ -83,7 +83,7 @@ class Guard:
         on_error: OnError = "block",
         max_revisions: int | None = None,
         budget: Budget | None = None,
-        redaction: Literal["full"] = "full",
+        redaction: Redaction = "full",
         jurisdiction: str | None = None,
         language: str | None = None,
         variables: Mapping[str, Any] | None = None,
@@ -93,7 +93,7 @@ class Guard:
         one_of("mode", mode, ("enforce", "monitor"))
         one_of("on_blocked", on_blocked, ("raise", "fallback"))
         one_of("on_error", on_error, ("block", "unsafe_allow"))
-        one_of("redaction", redaction, ("full",))
+        one_of("redaction", redaction, REDACTIONS)
         one_of("require_approved", require_approved, (False,))
         self.constitution = constitution_from(constitution, jurisdiction, variables)
         one_of("language", language, (None, "en", "ja"))
@@ -119,7 +119,7 @@ class Guard:
         self.enforces = mode == "enforce"
         self.on_blocked = on_blocked
         self.audit = trail_from(audit)
-        recorder = Recorder(self.audit, self._setup, language or "en", on_blocked)
+        recorder = Recorder(self.audit, self._setup, redaction, language or "en", on_blocked)
         self._replies = Replies(self._setup, recorder, enforces=self.enforces)
         self._streams = Streams(self._setup, recorder, None if self.enforces else self.watch)
         self._owns_audit = not isinstance(audit, AuditTrail)

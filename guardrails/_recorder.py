@@ -10,7 +10,7 @@ from guardrails import __version__
 from guardrails._assemble import judge_workers, reviser_workers
 from guardrails._lane import Window
 from guardrails._setup import Setup
-from guardrails.audit import AuditTrail, Run, StreamWindow, Worker
+from guardrails.audit import AuditTrail, Redaction, Run, StreamWindow, Worker
 from guardrails.exchange import Exchange
 from guardrails.outcome import Outcome
 
@@ -18,9 +18,10 @@ from guardrails.outcome import Outcome
 class Recorder:
     """Writes a guard's records; without a trail it does nothing."""
 
-    def __init__(self, trail: AuditTrail | None, setup: Setup, language: str, on_blocked: str) -> None:
+    def __init__(self, trail: AuditTrail | None, setup: Setup, redaction: Redaction, language: str, on_blocked: str) -> None:
         self._trail = trail
         self._setup = setup
+        self._redaction = redaction
         self._own = {"library": __version__, "language": language, "on_blocked": on_blocked}
 
     def outcome(self, exchange: Exchange, outcome: Outcome, labels: Mapping[str, str]) -> None:
@@ -30,7 +31,9 @@ class Recorder:
             AuditError: it could not be recorded.
         """
         if self._trail is not None:
-            run = Run(exchange, outcome, *self._workers, labels=labels, guard=self._settings)
+            run = Run(
+                exchange, outcome, *self._workers, labels=labels, guard=self._settings, redaction=self._redaction
+            )
             self._trail.record(run, self._setup.constitution.content)
 
     def window(self, exchange: Exchange, run_id: str, window: Window, labels: Mapping[str, str]) -> None:
@@ -42,7 +45,14 @@ class Recorder:
         if self._trail is not None:
             constitution = self._setup.constitution
             made = StreamWindow(
-                run_id, window.number, constitution.ref, exchange, window.released, window.attempts, labels
+                run_id,
+                window.number,
+                constitution.ref,
+                exchange,
+                window.released,
+                window.attempts,
+                labels,
+                redaction=self._redaction,
             )
             self._trail.record(made, constitution.content)
 

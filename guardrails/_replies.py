@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
-from guardrails import _drive, _labels
+from guardrails import _drive, _labels, _observe
 from guardrails._recorder import Recorder
 from guardrails._review import review
 from guardrails._setup import Setup
@@ -29,19 +29,23 @@ class Replies:
     def review(self, exchange: Exchange, reply: Reply) -> tuple[Outcome, ...]:
         """One outcome for each of the reply's choices, recorded."""
         began, labels = monotonic(), _labels.current()
-        found = _drive.run(together(self._steps(exchange, reply)), self.setup.budget.seconds)
-        outcomes = self._finished(found, reply, began)
-        for choice, outcome in zip(reply.choices, outcomes, strict=True):
-            self.recorder.outcome(exchange.with_reply(choice.text), outcome, labels)
+        with _observe.reviewing(self.setup.constitution) as told:
+            found = _drive.run(together(self._steps(exchange, reply)), self.setup.budget.seconds)
+            outcomes = self._finished(found, reply, began)
+            for choice, outcome in zip(reply.choices, outcomes, strict=True):
+                self.recorder.outcome(exchange.with_reply(choice.text), outcome, labels)
+            told(outcomes)
         return outcomes
 
     async def areview(self, exchange: Exchange, reply: Reply) -> tuple[Outcome, ...]:
         """As `review`, on the running event loop."""
         began, labels = monotonic(), _labels.current()
-        found = await _drive.arun(together(self._steps(exchange, reply)), self.setup.budget.seconds)
-        outcomes = self._finished(found, reply, began)
-        for choice, outcome in zip(reply.choices, outcomes, strict=True):
-            await in_thread(self.recorder.outcome, exchange.with_reply(choice.text), outcome, labels)
+        with _observe.reviewing(self.setup.constitution) as told:
+            found = await _drive.arun(together(self._steps(exchange, reply)), self.setup.budget.seconds)
+            outcomes = self._finished(found, reply, began)
+            for choice, outcome in zip(reply.choices, outcomes, strict=True):
+                await in_thread(self.recorder.outcome, exchange.with_reply(choice.text), outcome, labels)
+            told(outcomes)
         return outcomes
 
     def _steps(self, exchange: Exchange, reply: Reply) -> list[Step[Outcome]]:

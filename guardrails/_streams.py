@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from guardrails import _labels
+from guardrails import _labels, _observe
 from guardrails._lane import Lane, Window
 from guardrails._overheard import Overheard
 from guardrails._reader import AsyncReader, Reader
@@ -61,7 +61,8 @@ class Streams:
     def _release(self, exchange: Exchange, events: Events, raises: bool, done: Done) -> Release:  # noqa: FBT001
         labels = _labels.current()
         stream = Stream(lambda: Lane(exchange, self.setup, uuid7()), events, raises=raises)
-        return Release(stream, self.setup.budget.seconds, lambda keep: self._keep(keep, labels), done)
+        call = _observe.streaming(self.setup.constitution)
+        return Release(stream, self.setup.budget.seconds, lambda keep: self._keep(keep, labels), done, call)
 
     def _keep(self, keep: Keep, labels: Mapping[str, str]) -> None:
         lane, what = keep.lane, keep.what

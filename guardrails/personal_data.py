@@ -33,7 +33,11 @@ _CARD = re.compile(
 _IBAN = re.compile(_START + r"[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?" + _END, re.IGNORECASE)
 _SSN = re.compile(_START + r"\d{3}(?P<gap>[ -]?)\d{2}(?P=gap)\d{4}" + _END)
 _MY_NUMBER = re.compile(_START + r"\d{4}(?P<gap>[ -]?)\d{4}(?P=gap)\d{4}" + _END)
-_EMAIL = re.compile(r"(?<![\w.%+-])[\w.%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-])")
+# Japanese puts no space around an address, Markdown underscores: both are word characters.
+_EMAIL = re.compile(
+    r"(?:(?<![\w.%+-])[\w.%+-]{1,64}|(?<![A-Za-z0-9_.%+-])[A-Za-z0-9_.%+-]{1,64})"
+    r"@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9])"
+)
 _PHONE = re.compile(
     r"(?<![\d.+*-])(?<![A-Za-z])(?:"
     r"\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){1,4}"  # +44 20 7946 0958

@@ -342,6 +342,9 @@ def test_a_summary_says_what_the_outcome_says(trail):
         labels=("case", "user"),
         revisions=1,
         elapsed=0.0125,
+        undecided=(),
+        usage=run.outcome.usage,
+        redaction="full",
     )
 
 
@@ -593,7 +596,7 @@ def test_an_altered_record_is_not_shown_as_if_it_were_genuine(sound, tmp_path):
         assert str(trail.verify()) == f"record 7 (run {runs[-7].run_id}): the text 'original' was altered"
 
 
-@pytest.mark.parametrize("old", ['"principle"', '"attempts":[{', '"schema":1', "T09:30", '{"abandoned"'])
+@pytest.mark.parametrize("old", ['"principle"', '"attempts":[{', '"schema":2', "T09:30", '{"abandoned"'])
 def test_a_list_with_an_altered_record_names_it_or_says_where_to_look(old, sound, tmp_path):
     copy = shutil.copy(sound, tmp_path / "copy.db")
     with unguarded(copy) as db:
@@ -764,9 +767,9 @@ def test_a_trail_of_a_later_version(trail, path):
     trail.record(a_run())
     trail.close()
     with sql(path) as db:
-        db.execute("UPDATE meta SET value = '2'")
+        db.execute("UPDATE meta SET value = '3'")
     for use in (lambda: trail.record(a_run()), trail.verify):
-        with pytest.raises(AuditError, match=r"has schema 2, and this version of the library knows 1\. Upgrade"):
+        with pytest.raises(AuditError, match=r"has schema 3, and this version of the library knows 2\. Upgrade"):
             use()
 
 

@@ -203,7 +203,8 @@ def test_commands_and_options_that_the_pages_name_exist():
     assert named > 10
 
 
-COMMANDS = [["review"], ["show"], ["audit", "list"], ["audit", "show"], ["audit", "verify"]]
+AUDIT = ["list", "show", "verify", "queue", "decide", "hold", "erase", "prune", "checkpoint", "export", "report"]
+COMMANDS = [["review"], ["show"], *(["audit", name] for name in AUDIT)]
 SCRIPTS = {"--check"}  # docs/make_policy.py
 
 

@@ -25,7 +25,8 @@ RULES = constitution(
 )
 SAID, RELEASED = "A gain is certain.", "A gain is possible."
 MONITORING = """
-import asyncio, threading
+import asyncio, logging, threading
+logging.basicConfig(format="%(message)s")
 from guardrails import Constitution, FunctionJudge, Guard
 
 began, forever = threading.Semaphore(0), threading.Event()

@@ -307,7 +307,7 @@ async def test_a_cancel_scope_that_cancels_again_and_again_leaves_a_record(trail
 
 
 async def test_a_scope_that_is_cancelled_while_a_stream_closes_ends_there(trail):
-    """It tells its own cancellation from others by the exception itself. An SDK that drains a response has such a one."""
+    """It tells its own cancellation from others by the exception itself: the scope that drains a response is one."""
     guard, scope = Guard(RULES, model=model(), audit=trail), anyio.CancelScope()
 
     class Source:

@@ -6,17 +6,33 @@ stand beside the chain, behind salted commitments.
 
 from __future__ import annotations
 
+from guardrails.audit._acts import Act, holds
 from guardrails.audit._chain import Verification
+from guardrails.audit._checkpoint import Checkpoint, make_key, public_key_file
+from guardrails.audit._erasing import LEGAL_HOLD, Pruned
+from guardrails.audit._export import export
 from guardrails.audit._ids import uuid7
+from guardrails.audit._preference import Preferences
 from guardrails.audit._record import Run, Worker
+from guardrails.audit._redact import REDACTIONS, Redaction
+from guardrails.audit._runs import RunSummary, Where
 from guardrails.audit._store import Entry, Record, Store, Text
-from guardrails.audit._trail import AuditTrail, RunSummary, StoredRun
+from guardrails.audit._stored import StoredRun
+from guardrails.audit._trail import AuditTrail
 from guardrails.audit._window import StreamWindow
+from guardrails.audit._wording import Wording
 
 __all__ = [
+    "LEGAL_HOLD",
+    "REDACTIONS",
+    "Act",
     "AuditTrail",
+    "Checkpoint",
     "Entry",
+    "Preferences",
+    "Pruned",
     "Record",
+    "Redaction",
     "Run",
     "RunSummary",
     "Store",
@@ -24,6 +40,12 @@ __all__ = [
     "StreamWindow",
     "Text",
     "Verification",
+    "Where",
+    "Wording",
     "Worker",
+    "export",
+    "holds",
+    "make_key",
+    "public_key_file",
     "uuid7",
 ]

@@ -5,14 +5,16 @@ before the first) and the exact bytes of its body. Anybody can follow it with a 
 
     printf %s "$hash_before$body" | sha256sum
 
-What this finds: a record altered, removed, inserted or moved, and a text or a constitution altered,
-removed or added. What it cannot find without an anchor kept elsewhere: records cut off at the end,
-a trail replaced as a whole, and a hand that computes every later hash anew.
+What this finds by itself: a record altered, removed, inserted or moved, and a text or a constitution altered,
+removed without a record that says so, or added. With a checkpoint that was kept elsewhere it finds the rest, too:
+records cut off at the end, a trail replaced as a whole or by an older copy, and a hand that computed every
+later hash anew.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -21,14 +23,17 @@ from typing import TYPE_CHECKING
 from guardrails.audit._store import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
-    from guardrails.audit._store import Record
+    from guardrails.audit._checkpoint import Checkpoint
+    from guardrails.audit._store import Record, Text
 
 GENESIS = "0" * 64
 """What stands before the first record."""
 
+_SALT = 16  # bytes of every salt: with another length, a part of the text could pass for salt
 _STEP = 100  # records between two calls of a progress callback
+_WORDING = re.compile(rb'"constitution":\{"digest":"([0-9a-f]{64})","name":"[^"\\]*","stored":(true|false),')
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +42,12 @@ class Verification:
 
     `records` counts those that fit, from the first one on, and `head` is the hash of the last of
     them. Where one does not, `problem` says what is wrong with it, `seq` is its number and `run` its
-    run, None where that cannot be read.
+    run, None where that cannot be read. `anchored` is up to which record checkpoints vouch for the trail.
 
     >>> print(Verification(ok=True, records=12, head="ab…"))
     internally consistent; not anchored: 12 records
+    >>> print(Verification(ok=True, records=12, head="ab…", anchored=10))
+    consistent, and anchored up to record 10: 12 records
     >>> print(Verification(ok=False, records=6, head="ab…", problem="a text is missing", seq=7, run="0198…"))
     record 7 (run 0198…): a text is missing
     """
@@ -51,6 +58,7 @@ class Verification:
     problem: str = ""
     seq: int | None = None
     run: str | None = None
+    anchored: int = 0
 
     # So that `if trail.verify():` does not wave a broken trail through.
     def __bool__(self) -> bool:
@@ -59,7 +67,11 @@ class Verification:
     def __str__(self) -> str:
         if not self.ok:
             return f"record {self.seq}{f' (run {self.run})' if self.run else ''}: {self.problem}"
-        return f"internally consistent; not anchored: {self.records} record{'' if self.records == 1 else 's'}"
+        held = f"consistent, and anchored up to record {self.anchored}" if self.anchored else _ALONE
+        return f"{held}: {self.records} record{'' if self.records == 1 else 's'}"
+
+
+_ALONE = "internally consistent; not anchored"
 
 
 class MisfitError(Exception):
@@ -79,31 +91,155 @@ def link(before: str, body: bytes) -> str:
     return sha256(before.encode() + body).hexdigest()
 
 
+class Chain:
+    """Follows a chain record by record. `kept` is as `digests` makes it; `erased` are the records without texts.
+
+    `seq` is the number of the last record that fits, and `head` its hash.
+    """
+
+    def __init__(
+        self, kept: Callable[[str], str | None], erased: Container[int], seq: int = 0, head: str = GENESIS
+    ) -> None:
+        self.seq = seq
+        self.head = head
+        self._kept = kept
+        self.erased = erased
+
+    def follow(self, record: Record) -> None:
+        """Go on to the next record.
+
+        Raises:
+            MisfitError: it is not the one that follows, or a text or the constitution is not what it vouches for.
+        """
+        if not self._plainly_fits(record):
+            self.explain(record)
+        self.seq, self.head = record.seq, record.hash
+
+    def _plainly_fits(self, record: Record) -> bool:
+        """Whether a record fits, decided on its bytes alone: what is not plain is looked at once more.
+
+        The body is canonical, so that what it has to hold has one spelling, which no string in it can imitate:
+        quotation marks inside a string are escaped.
+        """
+        body, seq = record.body, self.seq + 1
+        if record.seq != seq or link(self.head, body) != record.hash or b'"seq":%d,' % seq not in body:
+            return False
+        if seq in self.erased:
+            if record.texts:
+                return False
+        elif not _promises(body, record.texts):
+            return False
+        cited = _WORDING.search(body)
+        if cited is None:
+            return False
+        return cited[2] == b"false" or self._kept(cited[1].decode()) == cited[1].decode()
+
+    def explain(self, record: Record) -> dict[str, object]:
+        """The body of the record that follows.
+
+        Raises:
+            MisfitError: it does not follow; the message says why.
+        """
+        seq = self.seq + 1
+        if record.seq > seq or not record.body:
+            raise MisfitError("it is missing" + (", though texts of it are there" if record.seq == seq else ""))
+        if record.seq < seq:
+            raise MisfitError("its number is out of order")
+        body = _parsed(record.body)
+        run = _string(body, "run")
+        if link(self.head, record.body) != record.hash:
+            raise MisfitError("its hash does not fit: its body or its hash was altered, or it was moved here", run)
+        if body is None:
+            raise MisfitError("its body cannot be read as canonical JSON", run)
+        if body.get("seq") != seq:
+            raise MisfitError(f"its body says that it is record {body.get('seq')!r}", run)
+        self._check_texts(record, body, run)
+        self._check_constitution(body, run)
+        return body
+
+    def _check_texts(self, record: Record, body: Mapping[str, object], run: str | None) -> None:
+        promised = body.get("texts")
+        if not isinstance(promised, dict):
+            raise MisfitError("its body holds no commitments", run)
+        if record.seq in self.erased:
+            if record.texts:
+                raise MisfitError("its texts were erased, and are there again", run)
+            return
+        for text in record.texts:
+            if text.path not in promised:
+                raise MisfitError(f"the text {text.path!r} was added to it", run)
+            # Where none was to be kept, only its salt is there.
+            if (text.text is None) != (body.get("redaction") == "commitments"):
+                raise MisfitError(f"the text {text.path!r} was {'removed' if text.text is None else 'added'}", run)
+            kept = text.text is None or text.commitment == promised[text.path]
+            if len(text.salt) != _SALT or not kept:
+                raise MisfitError(f"the text {text.path!r} was altered", run)
+        missing = promised.keys() - {text.path for text in record.texts}
+        if missing:
+            raise MisfitError(f"the text {min(missing)!r} is missing", run)
+
+    def _check_constitution(self, body: Mapping[str, object], run: str | None) -> None:
+        cited = body.get("constitution")
+        if not isinstance(cited, dict) or cited.get("stored") is not True:
+            return
+        digest = str(cited.get("digest"))
+        found = self._kept(digest)
+        if found != digest:
+            what = "was altered" if found else "is missing"
+            raise MisfitError(f"the constitution that it was judged under ({digest}) {what}", run)
+
+
 def verify(
     records: Iterable[Record],
-    constitution: Callable[[str], bytes | None],
+    chain: Chain,
+    checkpoints: Sequence[Checkpoint] = (),
     progress: Callable[[int], None] | None = None,
+    again: Callable[[Record], tuple[Record, Container[int]]] | None = None,
 ) -> Verification:
     """Check records one by one, from the first, and stop at the first one that does not fit.
 
-    `constitution` gives the content that the trail keeps for a digest. `progress` is called now and
-    then, and at the end, with the number of records checked. Memory does not grow with their number.
+    `progress` is called now and then, and at the end, with the number of records checked. Memory does not
+    grow with their number. `again` gives a record as it is now, and what was erased by then: where somebody erases
+    meanwhile, what was read before and what was read after do not fit each other.
     """
-    head, count = GENESIS, 0
-    kept = digests(constitution)
+    anchors = sorted(checkpoints, key=lambda checkpoint: checkpoint.count)
+    passed = 0
     for record in records:
         try:
-            check(record, head, count + 1, kept)
+            _follow(chain, record, again)
         except MisfitError as misfit:
             # Of a gap, what is missing is named, not what comes after it.
-            seq = min(record.seq, count + 1)
-            return Verification(ok=False, records=count, head=head, problem=str(misfit), seq=seq, run=misfit.run)
-        head, count = record.hash, count + 1
-        if progress and count % _STEP == 0:
-            progress(count)
+            return _broken(chain, str(misfit), min(record.seq, chain.seq + 1), misfit.run)
+        while passed < len(anchors) and anchors[passed].count == chain.seq:
+            if anchors[passed].head != chain.head:
+                return _broken(chain, f"its hash is not the one that {anchors[passed]} vouches for: {_ANEW}", chain.seq)
+            passed += 1
+        if progress and chain.seq % _STEP == 0:
+            progress(chain.seq)
+    if passed < len(anchors):
+        return _broken(chain, f"it is missing, and {anchors[-1]} vouches for it: {_CUT}", chain.seq + 1)
     if progress:
-        progress(count)
-    return Verification(ok=True, records=count, head=head)
+        progress(chain.seq)
+    return Verification(ok=True, records=chain.seq, head=chain.head, anchored=anchors[-1].count if anchors else 0)
+
+
+def _follow(chain: Chain, record: Record, again: Callable[[Record], tuple[Record, Container[int]]] | None) -> None:
+    try:
+        chain.follow(record)
+    except MisfitError:
+        if again is None:
+            raise
+        # Read in this order: texts that are gone by then were erased by then.
+        record, chain.erased = again(record)
+        chain.follow(record)
+
+
+_ANEW = "this is another trail, or one whose hashes were computed anew after something was altered"
+_CUT = "records were cut off at the end, or this is another or an older trail"
+
+
+def _broken(chain: Chain, problem: str, seq: int, run: str | None = None) -> Verification:
+    return Verification(ok=False, records=min(chain.seq, seq), head=chain.head, problem=problem, seq=seq, run=run)
 
 
 def digests(constitution: Callable[[str], bytes | None]) -> Callable[[str], str | None]:
@@ -117,27 +253,15 @@ def digests(constitution: Callable[[str], bytes | None]) -> Callable[[str], str 
     return kept
 
 
-def check(record: Record, before: str, seq: int, kept: Callable[[str], str | None]) -> dict[str, object]:
-    """The body of a record that follows the hash `before` as number `seq`; `kept` is as `digests` makes it.
-
-    Raises:
-        MisfitError: it does not, or a text or the constitution is not what the body vouches for.
-    """
-    if record.seq > seq or not record.body:
-        raise MisfitError("it is missing" + (", though texts of it are there" if record.seq == seq else ""))
-    if record.seq < seq:
-        raise MisfitError("its number is out of order")
-    body = _parsed(record.body)
-    run = _string(body, "run")
-    if link(before, record.body) != record.hash:
-        raise MisfitError("its hash does not fit: its body or its hash was altered, or it was moved here", run)
-    if body is None:
-        raise MisfitError("its body cannot be read as canonical JSON", run)
-    if body.get("seq") != seq:
-        raise MisfitError(f"its body says that it is record {body.get('seq')!r}", run)
-    _check_texts(record, body, run)
-    _check_constitution(body, kept, run)
-    return body
+def _promises(body: bytes, texts: Sequence[Text]) -> bool:
+    """Whether a body holds just these in its texts' place. One that was not kept makes it a promise nobody gave."""
+    pairs = [
+        f'"{path}":"{sha256(salt + (text or b"")).hexdigest()}"' for path, salt, text in texts if len(salt) == _SALT
+    ]
+    promise = f'"texts":{{{",".join(pairs)}}}'
+    # With a quotation mark in its path, one text could stand for two.
+    is_plain = len(pairs) == len(texts) and promise.count('"') == 4 * len(pairs) + 2
+    return is_plain and promise.encode("utf-8", "surrogatepass") in body
 
 
 def _parsed(body: bytes) -> dict[str, object] | None:
@@ -152,28 +276,3 @@ def _parsed(body: bytes) -> dict[str, object] | None:
 def _string(fields: Mapping[str, object] | None, key: str) -> str | None:
     value = fields.get(key) if fields else None
     return value if isinstance(value, str) else None
-
-
-def _check_texts(record: Record, body: Mapping[str, object], run: str | None) -> None:
-    promised = body.get("texts")
-    if not isinstance(promised, dict):
-        raise MisfitError("its body holds no commitments", run)
-    for text in record.texts:
-        if text.path not in promised:
-            raise MisfitError(f"the text {text.path!r} was added to it", run)
-        if text.commitment != promised[text.path]:
-            raise MisfitError(f"the text {text.path!r} was altered", run)
-    missing = promised.keys() - {text.path for text in record.texts}
-    if missing:
-        raise MisfitError(f"the text {min(missing)!r} is missing", run)
-
-
-def _check_constitution(body: Mapping[str, object], kept: Callable[[str], str | None], run: str | None) -> None:
-    cited = body.get("constitution")
-    if not isinstance(cited, dict) or cited.get("stored") is not True:
-        return
-    digest = str(cited.get("digest"))
-    found = kept(digest)
-    if found != digest:
-        what = "was altered" if found else "is missing"
-        raise MisfitError(f"the constitution that it was judged under ({digest}) {what}", run)

@@ -13,19 +13,23 @@ import threading
 import time
 import weakref
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from guardrails.audit._store import RefusedError
 from guardrails.errors import AuditError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 _SETTINGS = (
+    "PRAGMA secure_delete = ON",
     "PRAGMA synchronous = FULL",
     "PRAGMA fullfsync = ON",  # on macOS, fsync alone leaves a commit in the drive's cache
     "PRAGMA foreign_keys = ON",
 )
+
+_READING = ("PRAGMA mmap_size = 1073741824",)  # bytes: an audit reads everything once, and copies nothing so
 
 _ADVICE = {
     sqlite3.SQLITE_ERROR: "It is not as this library wrote it; `guardrails audit verify` names the record.",
@@ -33,21 +37,33 @@ _ADVICE = {
     sqlite3.SQLITE_READONLY: "It is read-only; give this user the right to write the file and its folder.",
     sqlite3.SQLITE_FULL: "The disk is full; free space on it, then go on.",
     sqlite3.SQLITE_IOERR: "The disk failed or is full, or a limit was reached; look at its space and health.",
-    sqlite3.SQLITE_CANTOPEN: "Name a file, in a folder that exists and that this user may use.",
+    sqlite3.SQLITE_CANTOPEN: "Name a file, in a folder that this user may use, on a disk that is not read-only.",
     sqlite3.SQLITE_NOTADB: "It is some other file; name another one.",
     sqlite3.SQLITE_CORRUPT: "It is damaged; put it aside as it is, and restore the last good copy.",
     sqlite3.SQLITE_CONSTRAINT: "The trail refuses it; each run is recorded once.",
+    sqlite3.SQLITE_LOCKED: "Another statement of this process uses it; wait for that one.",
 }
+
+_KEPT = (
+    "What was erased cannot be read any more, but may still stand in its files. When nobody else uses the"
+    " trail, erase the same run once more: that adds no record, and cleans the files."
+)
+
+
+class Prepare(Protocol):
+    """Looks at the tables of a database that was just opened."""
+
+    def __call__(self, db: sqlite3.Connection, *, write: bool) -> None: ...
 
 
 class Connection:
     """One transaction at a time on the SQLite file at `path`, from any thread.
 
-    `prepare` is called with each new connection: it looks at the tables, and where `write` is true
+    `prepare(db, write=…)` is called with each new connection: it looks at the tables, and where `write` is true
     makes them if need be. `timeout` is how many seconds to wait while another process writes.
     """
 
-    def __init__(self, path: Path, prepare: Callable[[sqlite3.Connection, bool], None], timeout: float) -> None:
+    def __init__(self, path: Path, prepare: Prepare, timeout: float) -> None:
         self._path = path
         self._prepare = prepare
         self._timeout = timeout
@@ -75,6 +91,25 @@ class Connection:
                 if isinstance(error, sqlite3.Error | OSError):
                     raise self._failure(error, "written" if write else "read") from error
                 raise
+
+    def rewrite(self) -> None:
+        """Write the file anew, without anything that was deleted, and empty its log.
+
+        SQLite overwrites what it deletes, but copies of it may stand in the gaps of other pages.
+
+        Raises:
+            AuditError: it cannot be done now, as somebody reads or writes; what was deleted may still be there.
+        """
+        with self._lock:
+            try:
+                db = self._connected(write=True)
+                db.execute("VACUUM")
+                is_busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            except sqlite3.Error as error:
+                self._held.close()
+                raise AuditError(f"{self._failure(error, 'rewritten')} {_KEPT}") from error
+        if is_busy:
+            raise AuditError(f"somebody reads the audit trail {self._path}, and its log holds old pages. {_KEPT}")
 
     def close(self) -> None:
         """Let go of the file. A later transaction opens it again."""
@@ -125,9 +160,9 @@ class Connection:
         )
         try:
             db.text_factory = lambda raw: raw.decode("utf-8", "replace")  # what was tampered with has to be read, too
-            for setting in _SETTINGS:
+            for setting in _SETTINGS if write else _READING:
                 db.execute(setting)
-            self._prepare(db, write)
+            self._prepare(db, write=write)
             if write:
                 _log_ahead(db, self._timeout)
         except BaseException:
@@ -150,7 +185,9 @@ class Connection:
         else:
             # The low byte is the kind of error, the rest its circumstances.
             what, advice = str(error), _ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "")
-        return AuditError(f"the audit trail {self._path} cannot be {done}: {what}. {advice}".rstrip())
+        refused = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CONSTRAINT
+        kind = RefusedError if refused else AuditError
+        return kind(f"the audit trail {self._path} cannot be {done}: {what}. {advice}".rstrip())
 
 
 class _Held:

@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict
 
+from guardrails.audit._redact import Redaction
 from guardrails.audit._store import Entry, Text
-from guardrails.audit._texts import Texts
+from guardrails.audit._texts import SCHEMA, Texts, timestamp
 from guardrails.exchange import Exchange, Message, Role
 from guardrails.outcome import Attempt, Cause, ConstitutionRef, Outcome, Status, Tokens, Usage
 from guardrails.sentences import Edit, split
@@ -22,9 +23,6 @@ from guardrails.verdict import Decision, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-SCHEMA = 1
-"""The version of `Fields`; it stands in every body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,8 @@ class Run:
     `exchange` is the conversation as it was judged first: its reply is the outcome's `original`.
     `judges` and `revisers` are those that could be asked. `labels` are the caller's, by name.
     `time` is when the call ended, now if not given; without a time zone it is a `ValueError`. `guard`
-    holds what the guard was built with, as names, numbers and switches: no free text.
+    holds what the guard was built with, as names, numbers and switches: no free text. `redaction` is what
+    the trail keeps of texts.
     """
 
     exchange: Exchange
@@ -57,6 +56,7 @@ class Run:
     labels: Mapping[str, str] = field(default_factory=dict)
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
     guard: Mapping[str, str | float | bool | None] = field(default_factory=dict)
+    redaction: Redaction = "full"
 
     def __post_init__(self) -> None:
         if self.time.tzinfo is None:
@@ -102,8 +102,8 @@ class ConstitutionFields(TypedDict):
 class Fields(TypedDict):
     """The body of an outcome's record, but for `seq`, its number.
 
-    `messages` are roles, `context` is a count, `labels` are names. `verdicts` is null where those of
-    the last attempt stand. `texts` maps the path of each text to its commitment; `same` maps the path
+    `redaction` says what is kept of texts; bodies of schema 1 do not have it, and are `full`. `messages` are
+    roles, `context` is a count, `labels` are names. `verdicts` is null where those of the last attempt stand. `texts` maps the path of each text to its commitment; `same` maps the path
     of a text that the record holds already to where it stands. An empty text is in neither.
     """
 
@@ -111,6 +111,7 @@ class Fields(TypedDict):
     kind: str
     run: str
     time: str
+    redaction: Redaction
     constitution: ConstitutionFields
     enforced: bool
     guard: dict[str, str | float | bool | None]
@@ -135,7 +136,7 @@ class Fields(TypedDict):
 
 def build(run: Run, content: bytes | None = None) -> Entry:
     """The record of a run; `content` is the constitution's, for the trail to keep."""
-    outcome, texts = run.outcome, Texts()
+    outcome, texts = run.outcome, Texts(run.redaction)
     labels = sorted(run.labels)
     texts.add_all("messages", [message.content for message in run.exchange.messages])
     texts.add_all("context", run.exchange.context)
@@ -152,13 +153,9 @@ def build(run: Run, content: bytes | None = None) -> Entry:
         "schema": SCHEMA,
         "kind": "outcome",
         "run": outcome.run_id,
-        "time": run.time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "constitution": {
-            "name": outcome.constitution.name,
-            "version": outcome.constitution.version,
-            "digest": outcome.constitution.digest,
-            "stored": content is not None,
-        },
+        "time": timestamp(run.time),
+        "redaction": run.redaction,
+        "constitution": wording_fields(outcome.constitution, content),
         "enforced": outcome.enforced,
         "guard": dict(run.guard),
         "status": outcome.status.value,
@@ -176,10 +173,18 @@ def build(run: Run, content: bytes | None = None) -> Entry:
         "abandoned": outcome.usage.abandoned,
         "elapsed_ms": round(outcome.elapsed * 1000, 3),
         "labels": labels,
-        "texts": {text.path: text.commitment for text in texts.kept},
-        "same": texts.same,
+        **texts.fields,  # type: ignore[typeddict-item]
     }
-    return Entry(fields, tuple(texts.kept), outcome.constitution.digest if content else "", content or b"")
+    return Entry(fields, texts.kept, outcome.constitution.digest if content else "", content or b"")
+
+
+def wording_fields(wording: ConstitutionRef, content: bytes | None) -> ConstitutionFields:
+    return {
+        "name": wording.name,
+        "version": wording.version,
+        "digest": wording.digest,
+        "stored": content is not None,
+    }
 
 
 def attempt_fields(path: str, attempt: Attempt, exchange: Exchange, texts: Texts) -> AttemptFields:
@@ -219,8 +224,7 @@ def _verdicts(path: str, verdicts: Sequence[Verdict], texts: Texts) -> list[Verd
 
 def restore(fields: Fields, texts: Iterable[Text]) -> Run:
     """The run of a record, from its body and its texts. The native reply is never recorded."""
-    found = {text.path: text.text.decode("utf-8", "surrogatepass") for text in texts}
-    found |= {path: found[first] for path, first in fields["same"].items()}
+    found = strings(fields["same"], texts)
     attempts = tuple(attempt_of(f"drafts/{n}", attempt, found) for n, attempt in enumerate(fields["attempts"]))
     own = fields["verdicts"]
     usage = Usage(Tokens(**fields["usage"]["judge"]), Tokens(**fields["usage"]["revise"]), fields["abandoned"])
@@ -251,7 +255,14 @@ def restore(fields: Fields, texts: Iterable[Text]) -> Run:
         dict(zip(fields["labels"], texts_of("labels", len(fields["labels"]), found), strict=True)),
         datetime.fromisoformat(fields["time"]),
         fields["guard"],
+        fields.get("redaction", "full"),
     )
+
+
+def strings(same: Mapping[str, str], texts: Iterable[Text]) -> dict[str, str]:
+    """The texts of a record by their paths; those that were erased or never kept are not among them."""
+    found = {text.path: text.text.decode("utf-8", "surrogatepass") for text in texts if text.text is not None}
+    return found | {path: found[first] for path, first in same.items() if first in found}
 
 
 def reference(fields: Fields) -> ConstitutionRef:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from guardrails.audit._chain import GENESIS, link
 from guardrails.audit._connection import Connection
-from guardrails.audit._store import Record, Text
-from guardrails.errors import AuditError
+from guardrails.audit._sqlite_tables import ACTS, prepare
+from guardrails.audit._store import Filter, Record, Text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,65 +23,7 @@ if TYPE_CHECKING:
 
     from guardrails.audit._store import Entry
 
-SCHEMA = 1
-"""The version of `_TABLES`."""
-
-
-def _refusal(event: str, why: str, when: str = "true") -> str:
-    name = "_".join(event.lower().split()[::2])
-    return f"CREATE TRIGGER no_{name} BEFORE {event} WHEN {when} BEGIN SELECT RAISE(ABORT, '{why}'); END"
-
-
-# The indexed columns are computed from the body, so that an index can say nothing else than it does.
-# Replacing inserts are refused before they insert: SQLite runs no delete trigger for what they replace.
-# Tables without row ids have none by which a row could be replaced past that.
-_TABLES = (
-    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
-    """CREATE TABLE records (
-         seq INTEGER PRIMARY KEY,
-         body TEXT NOT NULL,
-         hash TEXT NOT NULL,
-         run TEXT AS (json_extract(body, '$.run')) VIRTUAL,
-         time TEXT AS (json_extract(body, '$.time')) VIRTUAL,
-         status TEXT AS (json_extract(body, '$.status')) VIRTUAL
-       ) STRICT""",
-    "CREATE INDEX records_run ON records (run)",
-    "CREATE INDEX records_time ON records (time)",
-    "CREATE INDEX records_status ON records (status)",
-    """CREATE TABLE texts (
-         seq INTEGER NOT NULL REFERENCES records (seq),
-         path TEXT NOT NULL,
-         salt BLOB NOT NULL,
-         text BLOB NOT NULL,
-         PRIMARY KEY (seq, path)
-       ) STRICT, WITHOUT ROWID""",
-    "CREATE TABLE constitutions (digest TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT, WITHOUT ROWID",
-    _refusal(
-        "INSERT ON records",
-        "records are appended in order, and an outcome once a run",
-        """NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM records) OR NEW.status IS NOT NULL
-           AND EXISTS (SELECT 1 FROM records WHERE run = NEW.run AND status IS NOT NULL)""",
-    ),
-    _refusal("UPDATE ON records", "records are never changed"),
-    _refusal("DELETE ON records", "records are never deleted"),
-    _refusal(
-        "INSERT ON texts",
-        "texts are added with their record",
-        """NEW.seq IS NOT (SELECT max(seq) FROM records)
-           OR EXISTS (SELECT 1 FROM texts WHERE seq = NEW.seq AND path = NEW.path)""",
-    ),
-    _refusal("UPDATE ON texts", "texts are never changed"),
-    _refusal("DELETE ON texts", "texts are never deleted"),
-    _refusal(
-        "INSERT ON constitutions",
-        "a constitution is stored once",
-        "EXISTS (SELECT 1 FROM constitutions WHERE digest = NEW.digest)",
-    ),
-    _refusal("UPDATE ON constitutions", "constitutions are never changed"),
-    _refusal("DELETE ON constitutions", "constitutions are never deleted"),
-    f"INSERT INTO meta VALUES ('schema', '{SCHEMA}')",  # noqa: S608 - a constant
-)
-
+_TEXTS = "SELECT seq, CAST(path AS BLOB), salt, text FROM texts WHERE seq BETWEEN ? AND ? ORDER BY seq, path"
 _SELECT = "SELECT seq, CAST(body AS BLOB), hash FROM records "
 # A run's record: its outcome, or the first window of a stream that came to none.
 _IS_RUN = """(status IS NOT NULL OR json_extract(body, '$.number') = 1 AND NOT EXISTS
@@ -98,25 +40,16 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, timeout: float = 10.0) -> None:
         self.url = f"sqlite:///{path}"
-        self._connection = Connection(path, partial(_prepare, path), timeout)
+        self._connection = Connection(path, partial(prepare, path), timeout)
 
-    def append(self, entry: Entry) -> int:
-        """Store a record whole or not at all; it is durable when its number is returned."""
+    def append(self, entries: Sequence[Entry]) -> Sequence[int]:
+        """Store records, all or none of them; they are durable when their numbers are returned."""
         with self._connection.transaction(write=True) as db:
             last = db.execute("SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1").fetchone()
-            seq, before = (last[0] + 1, last[1]) if last else (1, GENESIS)
-            body = entry.body(seq)
-            row = (seq, body.decode("ascii"), link(before, body))
-            db.execute("INSERT INTO records (seq, body, hash) VALUES (?, ?, ?)", row)
-            texts = [(seq, text.path, text.salt, text.text) for text in entry.texts]
-            db.executemany("INSERT INTO texts VALUES (?, ?, ?, ?)", texts)
-            if entry.constitution:
-                db.execute(
-                    "INSERT INTO constitutions SELECT :digest, :content"
-                    " WHERE NOT EXISTS (SELECT 1 FROM constitutions WHERE digest = :digest)",
-                    {"digest": entry.digest, "content": entry.constitution},
-                )
-        return int(seq)
+            seq, before = last or (0, GENESIS)
+            for number, entry in enumerate(entries, seq + 1):
+                before = _insert(db, number, before, entry)
+        return range(seq + 1, seq + 1 + len(entries))
 
     def page(self, first: int | None, limit: int) -> Sequence[Record]:
         """Up to `limit` records with their texts, from number `first` on; fewer where they are large."""
@@ -124,20 +57,29 @@ class SqliteStore:
         with self._connection.transaction() as db:
             rows = db.execute(_SELECT + "WHERE seq >= ? ORDER BY seq LIMIT ?", (start, limit)).fetchall()
             end = rows[-1][0] if len(rows) == limit else _LAST
-            texts, cut = _by_record(
-                db.execute("SELECT * FROM texts WHERE seq BETWEEN ? AND ? ORDER BY seq, path", (start, end))
-            )
+            texts, cut = _by_record(db.execute(_TEXTS, (start, end)))
         links = {seq: (body, digest) for seq, body, digest in rows}
         # Texts whose record is gone come out as a record without a body, for `verify` to name.
         numbers = sorted(seq for seq in links.keys() | texts.keys() if seq <= cut)
         return [Record(seq, *links.get(seq, (b"", "")), tuple(texts.get(seq, ()))) for seq in numbers]
 
-    def newest(self, before: int | None, limit: int) -> Sequence[Record]:
-        """The newest runs' records numbered below `before`, newest first, without their texts."""
-        query = _SELECT + f"WHERE {_IS_RUN} AND seq < ? ORDER BY seq DESC LIMIT ?"
+    def last(self) -> int:
+        """The number of the newest record, 0 where there is none."""
         with self._connection.transaction() as db:
-            rows = db.execute(query, (_LAST if before is None else before, limit)).fetchall()
+            return int(db.execute("SELECT coalesce(max(seq), 0) FROM records").fetchone()[0])
+
+    def newest(self, before: int | None, limit: int, only: Filter | None = None) -> Sequence[Record]:
+        """The newest runs' records numbered below `before`, newest first, without their texts."""
+        where, values = _where(only or Filter())
+        query = _SELECT + f"WHERE seq < ? AND {where} ORDER BY seq DESC LIMIT ?"
+        with self._connection.transaction() as db:
+            rows = db.execute(query, (_LAST if before is None else before, *values, limit)).fetchall()
         return [Record(*row) for row in rows]
+
+    def acts(self, after: int, limit: int) -> Sequence[Record]:
+        """Up to `limit` records of what people did, with texts, in order."""
+        query = f"SELECT seq FROM records WHERE {ACTS} AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - a constant
+        return self._records(query, (after, limit))
 
     def find(self, prefix: str, limit: int) -> Sequence[tuple[str, int]]:
         """Up to `limit` runs whose id begins with `prefix`, in order, with the number of their record."""
@@ -148,8 +90,11 @@ class SqliteStore:
 
     def of_run(self, run: str) -> Sequence[Record]:
         """All records of a run with their texts, in order."""
+        return self._records("SELECT seq FROM records WHERE run = ? ORDER BY seq", (run,))
+
+    def _records(self, query: str, values: tuple[object, ...]) -> Sequence[Record]:
         with self._connection.transaction() as db:
-            numbers = [seq for (seq,) in db.execute("SELECT seq FROM records WHERE run = ? ORDER BY seq", (run,))]
+            numbers = [seq for (seq,) in db.execute(query, values)]
         return [record for seq in numbers for record in self.page(seq, 1)]
 
     def constitution(self, digest: str) -> bytes | None:
@@ -158,47 +103,54 @@ class SqliteStore:
             row = db.execute("SELECT content FROM constitutions WHERE digest = ?", (digest,)).fetchone()
         return bytes(row[0]) if row else None
 
+    def scrub(self) -> None:
+        """See to it that nothing of what was erased is left in the database's pages and its log."""
+        self._connection.rewrite()
+
     def close(self) -> None:
         """Let go of the file. A later call opens it again."""
         self._connection.close()
 
 
-def _prepare(path: Path, db: sqlite3.Connection, write: bool) -> None:  # noqa: FBT001 - a Connection calls it
-    version = _version(path, db)
-    if version is None and not write:
-        raise AuditError(f"{path} is empty: there is no audit trail in it yet.")
-    if version is None:
-        db.execute("BEGIN IMMEDIATE")
-        if _version(path, db) is None:  # and no other process was faster
-            for statement in _TABLES:
-                db.execute(statement)
-        db.execute("COMMIT")
-
-
-def _version(path: Path, db: sqlite3.Connection) -> int | None:
-    """The schema of the trail that is there, None for an empty file."""
-    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-    if not tables:
-        return None
-    known = tables >= {"meta", "records", "texts", "constitutions"}
-    row = db.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone() if known else None
-    if row is None or not row[0].isdecimal():
-        raise AuditError(f"{path} is an SQLite database, but not an audit trail. Name another file.")
-    if int(row[0]) > SCHEMA:
-        raise AuditError(
-            f"the audit trail {path} has schema {row[0]}, and this version of the library knows"
-            f" {SCHEMA}. Upgrade constitutional-guardrails."
+def _insert(db: sqlite3.Connection, seq: int, before: str, entry: Entry) -> str:
+    """Write one record that follows the hash `before`, and return its own."""
+    body = entry.body(seq)
+    digest = link(before, body)
+    db.execute("INSERT INTO records (seq, body, hash) VALUES (?, ?, ?)", (seq, body.decode("ascii"), digest))
+    # No text is empty; an empty one stands for a text that was not to be kept.
+    texts = [(seq, text.path, text.salt, text.text or b"") for text in entry.texts]
+    db.executemany("INSERT INTO texts VALUES (?, ?, ?, ?)", texts)
+    if entry.constitution:
+        db.execute(
+            "INSERT INTO constitutions SELECT :digest, :content"
+            " WHERE NOT EXISTS (SELECT 1 FROM constitutions WHERE digest = :digest)",
+            {"digest": entry.digest, "content": entry.constitution},
         )
-    return int(row[0])
+    db.executemany("DELETE FROM texts WHERE seq BETWEEN ? AND ?", entry.erases)
+    return digest
 
 
-def _by_record(rows: Iterator[tuple[int, str, bytes, bytes]]) -> tuple[dict[int, list[Text]], int]:
+def _where(only: Filter) -> tuple[str, list[object]]:
+    """A filter as a condition, and its values."""
+    terms: list[tuple[str, Sequence[object]]] = [(_IS_RUN, ())]
+    if only.since:
+        terms.append(("time >= ?", [only.since]))
+    if only.until:
+        terms.append(("time < ?", [only.until]))
+    terms += [(f"({' OR '.join(['instr(body, ?)'] * len(group))})", group) for group in only.holds]
+    for texts in only.texts:
+        one = f"text IN ({', '.join('?' * len(texts))}, x'')"
+        terms.append((f"EXISTS (SELECT 1 FROM texts WHERE texts.seq = records.seq AND {one})", texts))  # noqa: S608
+    return " AND ".join(term for term, _ in terms), [value for _, values in terms for value in values]
+
+
+def _by_record(rows: Iterator[tuple[int, bytes, bytes, bytes]]) -> tuple[dict[int, list[Text]], int]:
     """Texts by the number of their record, some `_BYTES` of them, and the last number they are complete for."""
     texts: dict[int, list[Text]] = {}
     size = 0
     for seq, path, salt, text in rows:
         if size > _BYTES and seq not in texts:
             return texts, max(texts)
-        texts.setdefault(seq, []).append(Text(path, salt, text))
+        texts.setdefault(seq, []).append(Text(path.decode("utf-8", "replace"), salt, text or None))
         size += len(text)
     return texts, _LAST

@@ -3,82 +3,42 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Self, cast
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
-from guardrails.audit._chain import GENESIS, MisfitError, Verification, check, digests, verify
-from guardrails.audit._record import SCHEMA, Fields, Run, build, reference, restore
+from guardrails.audit import _acts
+from guardrails.audit._acts import Act
+from guardrails.audit._chain import Verification
+from guardrails.audit._checkpoint import Checkpoint
+from guardrails.audit._erasing import Eraser, Pruned
+from guardrails.audit._group import Group
+from guardrails.audit._record import Run, build
+from guardrails.audit._runs import WAITING, RunSummary, Where, has_label, is_waiting, summary
 from guardrails.audit._store import open_store
-from guardrails.audit._window import StreamWindow, build_window, restore_interrupted
+from guardrails.audit._stored import StoredRun, read
+from guardrails.audit._verify import records_of, verify_store
+from guardrails.audit._window import StreamWindow, build_window
+from guardrails.audit._wording import Wording
 from guardrails.errors import AuditError
-from guardrails.outcome import Cause, ConstitutionRef, Status
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
     from types import TracebackType
 
-    from guardrails.audit._store import Record, Store
+    from guardrails.audit._store import Filter, Record, Store
 
-# What a run is of which there is no outcome, only windows.
-_INTERRUPTED = {
-    "status": Status.BLOCKED.value,
-    "cause": Cause.INTERRUPTED.value,
-    "enforced": True,
-    "verdicts": None,
-    "unjudged": [],
-    "flags": [],
-    "elapsed_ms": 0.0,
-}
 _NAMED = 3  # runs named where a prefix fits several
-_PAGE = 100  # records read at a time: few enough that a writer in the same process need not wait
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """One run in a list: what its record's body says, without any text.
-
-    `at_fault` are the principles that some draft was found to break or that could not be decided, `labels` the
-    names of the labels, `revisions` how many drafts were made by a reviser. `elapsed` is in seconds.
-    The rest is as in `Outcome`.
-    """
-
-    run_id: str
-    seq: int
-    time: datetime
-    status: Status
-    cause: Cause | None
-    constitution: ConstitutionRef
-    enforced: bool
-    at_fault: tuple[str, ...]
-    unjudged: tuple[str, ...]
-    flags: tuple[str, ...]
-    labels: tuple[str, ...]
-    revisions: int
-    elapsed: float
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRun:
-    """A run as the trail has it, checked against its record.
-
-    `run` is the run that was recorded, with every draft, edit, verdict and text, but for the reply in
-    its native type. `seq` and `hash` are its record's. `constitution` is the content of the wording
-    it was judged under, None where the trail was not given it.
-    """
-
-    run: Run
-    seq: int
-    hash: str
-    constitution: bytes | None
+_PAGE = 100  # runs listed at a time
 
 
 class AuditTrail:
     """A trail of records, in a store: written before a reply is released, then only read.
 
-    Safe to use from any thread, and before and after a fork. The file is opened when it is first
+    Safe to use from any thread, and before and after a fork. The store is opened when it is first
     needed; only recording makes one that is not there. Every method raises `AuditError` where the
     trail cannot be used, and says what to do about it.
 
@@ -88,11 +48,15 @@ class AuditTrail:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._group = Group(store.append)
         self._checked: set[str] = set()
+        self._wordings: dict[str, Wording | None] = {}
 
     @classmethod
     def open(cls, url: str | os.PathLike[str]) -> Self:
-        """The trail at `sqlite:///relative.db`, `sqlite:////absolute/path.db` or a plain path.
+        """The trail at `sqlite:///relative.db`, `sqlite:////absolute/path.db`, `postgresql://user@host/name` or a path.
+
+        A path that ends in `.jsonl` or `.csv` is an export, which can be read like any other trail.
 
         Raises:
             ConfigurationError: a URL of another kind, or one without a file.
@@ -101,45 +65,41 @@ class AuditTrail:
 
     @property
     def url(self) -> str:
-        """Where the trail is, in the form that opens it from any folder."""
+        """Where the trail is, in the form that opens it from any folder, without a password."""
         return self._store.url
 
     def record(self, run: Run | StreamWindow, constitution: bytes | None = None) -> int:
         """Record a run or a stream's window, and return the number of its record.
 
-        It is durable then, and readable by others. `constitution` is the content that the outcome's
-        constitution is the digest of; the trail keeps it once, so that the wording in force can be had from
-        the trail alone.
+        It is durable then, and readable by others. Callers in other threads share its transaction.
+        `constitution` is the content that the outcome's constitution is the digest of; the trail keeps it once,
+        so that the wording in force can be had from the trail alone.
 
         Raises:
             AuditError: it could not be recorded, and nothing of it was. Nothing may be released.
         """
-        wording, run_id = (
-            (run.constitution, run.run_id)
-            if isinstance(run, StreamWindow)
-            else (run.outcome.constitution, run.outcome.run_id)
-        )
+        told = run if isinstance(run, StreamWindow) else run.outcome
+        wording = told.constitution
         if constitution is not None and wording.digest not in self._checked:
             if sha256(constitution).hexdigest() != wording.digest:
                 raise AuditError(
                     f"the content given for the constitution {wording.name!r} has another digest than the outcome"
-                    f" of run {run_id} names. Give the content that it was judged under."
+                    f" of run {told.run_id} names. Give the content that it was judged under."
                 )
             self._checked.add(wording.digest)
-        made = build_window(run, constitution) if isinstance(run, StreamWindow) else build(run, constitution)
-        return self._store.append(made)
+        entry = build_window(run, constitution) if isinstance(run, StreamWindow) else build(run, constitution)
+        return self._group.append(entry)
 
-    def runs(self, limit: int | None = None) -> Iterator[RunSummary]:
+    def runs(self, limit: int | None = None, where: Where | None = None) -> Iterator[RunSummary]:
         """The runs, newest first; all of them if there is no limit. They are read as they are asked for."""
-        left, before = limit, None
-        while left is None or left > 0:
-            page = self._store.newest(before, _PAGE if left is None else min(left, _PAGE))
-            if not page:
-                return
-            for record in page:
-                yield _listed(record)
-            before = page[-1].seq
-            left = None if left is None else left - len(page)
+        where = where or Where()
+        return islice(filter(None, (self._wanted(one, where) for one in self._newest(where.filter()))), limit)
+
+    def queue(self, limit: int | None = None) -> Iterator[RunSummary]:
+        """The runs that wait for a person's decision, newest first: blocked, or with something undecided."""
+        decided = {act.run for act in self.acts() if act.kind == "decision"}
+        found = (run for run in map(summary, self._newest(WAITING)) if is_waiting(run) and run.run_id not in decided)
+        return islice(found, limit)
 
     def run(self, run_id: str) -> StoredRun:
         """The run with this id, or whose id alone begins so, as it was recorded.
@@ -147,39 +107,101 @@ class AuditTrail:
         Raises:
             AuditError: there is none, or there are several, or its record was altered.
         """
-        run_id, seq = self._find(run_id)
-        record, fields = self._checked_record(run_id, seq)
-        kept = fields["constitution"]
-        content = self._store.constitution(kept["digest"]) if kept["stored"] else None
-        if fields["kind"] == "window":
-            found = [self._checked_record(run_id, record.seq) for record in self._store.of_run(run_id)]
-            run = restore_interrupted([(body, window.texts) for window, body in found])
-            return StoredRun(run, found[-1][0].seq, found[-1][0].hash, content)
-        return StoredRun(restore(fields, record.texts), seq, record.hash, content)
+        return read(self._store, *self._find(run_id), self.wording)
 
-    def _checked_record(self, run_id: str, seq: int) -> tuple[Record, Fields]:
-        before = GENESIS if seq == 1 else self._store.page(seq - 1, 1)[0].hash
-        record = self._store.page(seq, 1)[0]
-        try:
-            fields = cast("Fields", check(record, before, seq, digests(self._store.constitution)))
-        except MisfitError as misfit:
-            raise AuditError(
-                f"record {seq} (run {run_id}) cannot be trusted: {misfit}."
-                " `guardrails audit verify` checks the whole trail."
-            ) from misfit
-        _check_version(seq, fields)
-        return record, fields
+    def acts(self) -> Iterator[Act]:
+        """What people did, in order: decisions, erasures, legal holds."""
+        return _acts.acts(self._store)
 
-    def verify(self, progress: Callable[[int], None] | None = None) -> Verification:
+    def wording(self, digest: str) -> Wording | None:
+        """The constitution with this digest, as it was in force; None where the trail was not given it."""
+        if digest not in self._wordings:
+            content = self._store.constitution(digest)
+            self._wordings[digest] = None if content is None else Wording.read(content, digest)
+        return self._wordings[digest]
+
+    def records(self, after: int = 0) -> Iterator[Record]:
+        """The records as they are stored, with their texts, in order: from the one after number `after` on."""
+        return records_of(self._store, after)
+
+    def verify(
+        self,
+        progress: Callable[[int], None] | None = None,
+        checkpoints: Iterable[Checkpoint] = (),
+        *,
+        processes: int = 1,
+    ) -> Verification:
         """Check that every record continues the one before it, and that every text is the one recorded.
 
-        It stops at the first record that does not fit. `progress` is called with the number of records
-        checked so far. Memory does not grow with the trail, and others may write meanwhile.
+        It stops at the first record that does not fit. `checkpoints` that were kept elsewhere anchor it.
+        `progress` is called with the number of records checked so far. Memory does not grow with the trail, and
+        others may write meanwhile. A long trail in SQLite can be checked by several `processes`: a script that does
+        so needs the usual `if __name__ == "__main__":`.
         """
-        return verify(self._records(), self._store.constitution, progress)
+        return verify_store(self._store, tuple(checkpoints), progress, processes)
+
+    def checkpoint(self, key: str | os.PathLike[str], progress: Callable[[int], None] | None = None) -> Checkpoint:
+        """Verify the trail, and sign what its head is now with the Ed25519 key in a PEM file.
+
+        Raises:
+            AuditError: the trail is empty or does not verify, or there is no such key.
+        """
+        verified = self.verify(progress)
+        if not verified:
+            raise AuditError(f"what does not verify is not signed. {verified}.")
+        if not verified.records:
+            raise AuditError("the trail is empty: there is nothing to sign.")
+        return Checkpoint.sign(verified.records, verified.head, Path(key))
+
+    def decide(self, run_id: str, *, agrees: bool, by: str, note: str = "") -> int:
+        """Record a person's decision about a run: whether they agree with its outcome. Returns the record's number.
+
+        A later decision stands beside the earlier one, and counts instead.
+        """
+        run_id, _ = self._find(run_id)
+        return self._group.append(_acts.decision(run_id, agrees=agrees, by=_said("by", by), note=note))
+
+    def hold(self, label: str, value: str = "", *, by: str, reason: str) -> int:
+        """Keep the runs that have this label, now or later, from being erased; returns the hold's number.
+
+        Without a value, the label alone holds. Runs with a label named `legal_hold` are held without any record.
+        """
+        return self._group.append(_acts.hold(label, value, by=_said("by", by), reason=_said("reason", reason)))
+
+    def lift(self, hold: int, *, by: str, reason: str) -> int:
+        """End the hold with this number.
+
+        Raises:
+            AuditError: there is no such hold in force.
+        """
+        if hold not in {act.seq for act in _acts.holds(tuple(self.acts()))}:
+            raise AuditError(f"record {hold} is no legal hold in force.")
+        return self._group.append(_acts.lift(hold, by=_said("by", by), reason=_said("reason", reason)))
+
+    def erase(self, *run_ids: str, by: str, reason: str) -> None:
+        """Remove the texts of runs, and their salts: what was said cannot be read or guessed any more.
+
+        The bodies and the chain stay, and the erasure is a record itself. A run that was erased before gets no
+        second record, but the store's files are cleaned again.
+
+        Raises:
+            AuditError: a run is under a legal hold, or something keeps the texts in the store's files.
+        """
+        self._eraser(by, reason).runs([self._find(run_id)[0] for run_id in run_ids])
+
+    def prune(self, before: datetime, *, by: str, reason: str) -> Pruned:
+        """Remove the texts of everything that was recorded before a time, but for runs under a legal hold.
+
+        Raises:
+            AuditError: something keeps the texts in the store's files.
+            ValueError: the time has no time zone.
+        """
+        if before.tzinfo is None:
+            raise ValueError("the time before which texts go needs a time zone, as in datetime.now(UTC)")
+        return self._eraser(by, reason).before(before, self.records())
 
     def close(self) -> None:
-        """Let go of the file. Using the trail again opens it again."""
+        """Let go of the store. Using the trail again opens it again."""
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -193,11 +215,28 @@ class AuditTrail:
     def __repr__(self) -> str:
         return f"{type(self).__name__}.open({self.url!r})"
 
-    def _records(self) -> Iterator[Record]:
-        first = None
-        while page := self._store.page(first, _PAGE):
+    def _eraser(self, by: str, reason: str) -> Eraser:
+        return Eraser(self._store, self._group.append, by=_said("by", by), reason=_said("reason", reason))
+
+    def _newest(self, only: Filter) -> Iterator[Record]:
+        before = None
+        while page := self._store.newest(before, _PAGE, only):
             yield from page
-            first = page[-1].seq + 1
+            before = page[-1].seq
+
+    def _wanted(self, record: Record, where: Where) -> RunSummary | None:
+        run = summary(record)
+        if not where.fits(run):
+            return None
+        if where.severity:
+            wording = self.wording(run.constitution.digest)
+            if wording is None or where.severity not in map(wording.severity, run.at_fault):
+                return None
+        if any(value for _, value in where.labels):
+            body, (stored, *_) = json.loads(record.body), self._store.page(record.seq, 1)
+            if not all(has_label(body, stored.texts, name, value) for name, value in where.labels):
+                return None
+        return run
 
     def _find(self, prefix: str) -> tuple[str, int]:
         found = self._store.find(prefix, _NAMED + 1) if prefix else []
@@ -211,41 +250,8 @@ class AuditTrail:
         raise AuditError(f"several runs begin with {prefix!r}: {names}. Give more of the id.")
 
 
-def _check_version(seq: int, fields: Fields) -> None:
-    if fields["schema"] > SCHEMA:
-        raise AuditError(f"record {seq} was written by a later version. Upgrade constitutional-guardrails.")
-
-
-def _listed(record: Record) -> RunSummary:
-    try:
-        fields = cast("Fields", json.loads(record.body))
-        _check_version(record.seq, fields)
-        return _summary(record.seq, fields)
-    # Lists do not check the chain, so anything may stand in a body that somebody altered.
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise AuditError(
-            f"record {record.seq} is not as this library wrote it. `guardrails audit verify` says more."
-        ) from error
-
-
-def _summary(seq: int, fields: Fields) -> RunSummary:
-    if fields["kind"] == "window":
-        fields = cast("Fields", {**_INTERRUPTED, **fields})
-    attempts = fields["attempts"]
-    every = [verdict for attempt in attempts for verdict in attempt["verdicts"]] + (fields["verdicts"] or [])
-    at_fault = dict.fromkeys(verdict["principle"] for verdict in every if verdict["decision"] != "complies")
-    return RunSummary(
-        run_id=fields["run"],
-        seq=seq,
-        time=datetime.fromisoformat(fields["time"]),
-        status=Status(fields["status"]),
-        cause=Cause(fields["cause"]) if fields["cause"] else None,
-        constitution=reference(fields),
-        enforced=fields["enforced"],
-        at_fault=tuple(at_fault),
-        unjudged=tuple(fields["unjudged"]),
-        flags=tuple(fields["flags"]),
-        labels=tuple(fields["labels"]),
-        revisions=sum(1 for attempt in attempts if attempt["reviser"]),
-        elapsed=round(fields["elapsed_ms"] / 1000, 6),
-    )
+def _said(name: str, text: str) -> str:
+    """What a person has to say for the record."""
+    if not text.strip():
+        raise AuditError(f"{name} is empty: the trail keeps who did this, and why.")
+    return text

@@ -11,9 +11,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from guardrails.audit._record import SCHEMA, Fields, Run, attempt_fields, attempt_of, reference, texts_of
+from guardrails.audit._record import (
+    Fields,
+    Run,
+    attempt_fields,
+    attempt_of,
+    reference,
+    strings,
+    texts_of,
+    wording_fields,
+)
+from guardrails.audit._redact import Redaction
 from guardrails.audit._store import Entry, Text
-from guardrails.audit._texts import Texts
+from guardrails.audit._texts import SCHEMA, Texts, timestamp
 from guardrails.exchange import Exchange, Message
 from guardrails.outcome import Attempt, Cause, ConstitutionRef, Outcome, Status
 
@@ -33,11 +43,12 @@ class StreamWindow:
     attempts: tuple[Attempt, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
+    redaction: Redaction = "full"
 
 
 def build_window(window: StreamWindow, content: bytes | None = None) -> Entry:
     """The record of a window; `content` is the constitution's, for the trail to keep."""
-    texts, exchange = Texts(), window.exchange if window.number == 1 else Exchange()
+    texts, exchange = Texts(window.redaction), window.exchange if window.number == 1 else Exchange()
     labels = sorted(window.labels) if window.number == 1 else []
     texts.add_all("messages", [message.content for message in exchange.messages])
     texts.add_all("context", exchange.context)
@@ -50,31 +61,26 @@ def build_window(window: StreamWindow, content: bytes | None = None) -> Entry:
         "kind": "window",
         "run": window.run_id,
         "number": window.number,
-        "time": window.time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "constitution": {
-            "name": wording.name,
-            "version": wording.version,
-            "digest": wording.digest,
-            "stored": content is not None,
-        },
+        "time": timestamp(window.time),
+        "redaction": window.redaction,
+        "constitution": wording_fields(wording, content),
         "messages": [message.role for message in exchange.messages],
         "context": len(exchange.context),
         "labels": labels,
         "attempts": attempts,
-        "texts": {text.path: text.commitment for text in texts.kept},
-        "same": texts.same,
+        **texts.fields,
     }
-    return Entry(fields, tuple(texts.kept), wording.digest if content else "", content or b"")
+    return Entry(fields, texts.kept, wording.digest if content else "", content or b"")
 
 
 def restore_interrupted(windows: Sequence[tuple[Mapping[str, Any], Sequence[Text]]]) -> Run:
     """The run of a stream that has windows and no outcome: blocked, as far as anybody knows."""
     fields, attempts, released = windows[0][0], [], []
     for body, texts in windows:
-        found = _found(body, texts)
+        found = strings(body["same"], texts)
         attempts += [attempt_of(f"drafts/{n}", attempt, found) for n, attempt in enumerate(body["attempts"])]
         released.append(found.get("released", ""))
-    first = _found(*windows[0])
+    first = strings(windows[0][0]["same"], windows[0][1])
     outcome = Outcome(
         Status.BLOCKED,
         "",
@@ -92,9 +98,5 @@ def restore_interrupted(windows: Sequence[tuple[Mapping[str, Any], Sequence[Text
         outcome,
         labels=dict(zip(fields["labels"], texts_of("labels", len(fields["labels"]), first), strict=True)),
         time=datetime.fromisoformat(windows[-1][0]["time"]),
+        redaction=fields.get("redaction", "full"),
     )
-
-
-def _found(fields: Mapping[str, Any], texts: Sequence[Text]) -> dict[str, str]:
-    found = {text.path: text.text.decode("utf-8", "surrogatepass") for text in texts}
-    return found | {path: found[first] for path, first in fields["same"].items()}

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from guardrails import __version__
-from guardrails.cli import _audit
+from guardrails.cli import _audit, _custody, _export
 from guardrails.cli._data import print_json
 from guardrails.cli._print import visible
 from guardrails.cli._review import review
@@ -27,6 +27,10 @@ app = typer.Typer(
 )
 app.command()(review)
 app.command()(show)
+for command in (_custody.decide, _custody.erase, _custody.prune, _custody.hold, _custody.checkpoint):
+    _audit.app.command()(command)
+_audit.app.command("export")(_export.export_trail)
+_audit.app.command()(_export.report)
 app.add_typer(_audit.app, name="audit", no_args_is_help=True)
 
 

