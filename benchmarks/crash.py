@@ -6,7 +6,7 @@ record on. Then this process reads the trail: the chain has to verify, every rep
 and of each stream at least what came out has to be recorded. All rounds go on with one trail, in SQLite first and
 then in PostgreSQL, where only the client is killed. Ends with 1 where something is missing.
 
-    python benchmarks/crash.py [ROUNDS] [sqlite|postgres]
+    python benchmarks/crash.py [ROUNDS] [sqlite|postgres|URL]
 """
 
 import asyncio
@@ -100,7 +100,8 @@ def load(url, path):  # noqa: C901 - four ways to guard
 
 def kill(url, path):
     """One round: start, kill at a random moment; whether anything had come out."""
-    process = subprocess.Popen([sys.executable, __file__, "load", url, str(path)], stderr=subprocess.PIPE, text=True)  # noqa: S603 - ours
+    command = [sys.executable, __file__, "load", url, str(path)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603 - this file
     end = time.monotonic() + random.uniform(0, 1.5)  # noqa: S311 - a delay, no secret
     if random.random() < 0.9:  # noqa: PLR2004, S311 - one in ten may be killed before its first record
         while not (path.exists() and path.stat().st_size) and process.poll() is None:
@@ -179,7 +180,7 @@ def main():
     for store in stores:
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            url = f"sqlite:///{folder}/audit.db"
+            url = store if "://" in store else f"sqlite:///{folder}/audit.db"
             if store == "postgres":
                 server = Postgres(tempfile.mkdtemp(prefix="pg"))
                 stack.callback(server.delete)

@@ -58,7 +58,7 @@ class Guard:
         on_error: `"block"`, or `"unsafe_allow"`: release where a check broke.
         max_revisions: Overrides the constitution's own.
         budget: Limits of one review. Default: 60 seconds.
-        redaction: What the trail keeps of texts: `"full"`, `"redacted"` (personal data masked) or `"commitments"` (none).
+        redaction: What the trail keeps of texts: `"full"`, `"redacted"` (no personal data), `"commitments"` (none).
         jurisdiction: Judge only the principles of one, `"JP"` say. Default: all.
         language: `"en"` or `"ja"`: the language the model is given the rules in. Default: English.
         variables: Overrides of the constitution's variables.

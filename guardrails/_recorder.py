@@ -18,7 +18,9 @@ from guardrails.outcome import Outcome
 class Recorder:
     """Writes a guard's records; without a trail it does nothing."""
 
-    def __init__(self, trail: AuditTrail | None, setup: Setup, redaction: Redaction, language: str, on_blocked: str) -> None:
+    def __init__(
+        self, trail: AuditTrail | None, setup: Setup, redaction: Redaction, language: str, on_blocked: str
+    ) -> None:
         self._trail = trail
         self._setup = setup
         self._redaction = redaction
@@ -31,9 +33,7 @@ class Recorder:
             AuditError: it could not be recorded.
         """
         if self._trail is not None:
-            run = Run(
-                exchange, outcome, *self._workers, labels=labels, guard=self._settings, redaction=self._redaction
-            )
+            run = Run(exchange, outcome, *self._workers, labels=labels, guard=self._settings, redaction=self._redaction)
             self._trail.record(run, self._setup.constitution.content)
 
     def window(self, exchange: Exchange, run_id: str, window: Window, labels: Mapping[str, str]) -> None:

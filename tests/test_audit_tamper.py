@@ -52,7 +52,7 @@ def left(folder, *markers):
 def test_every_kind_of_tampering_is_found_and_nothing_lawful_is_taken_for_it():
     env = {**os.environ, **({"TMPDIR": str(MEMORY)} if MEMORY.is_dir() else {})}
     script = ROOT / "benchmarks" / "tamper.py"
-    done = subprocess.run([sys.executable, script, "20"], capture_output=True, text=True, check=False, env=env)
+    done = subprocess.run([sys.executable, script, "10"], capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -156,6 +156,7 @@ def test_pages_begin_anywhere(layout, sound, tmp_path):
         with ThreadPoolExecutor(4) as pool:
             assert all(pool.map(lambda after: list(exported.records(after)) == whole[after:], [0, 3, 7, 1] * 5))
         assert exported.wording("ab" * 32) is None
+        assert exported._store.last() == 12
 
 
 @layouts
@@ -405,6 +406,15 @@ def test_an_altered_trail_is_exported_as_it_stands(layout, sound):
     verification = verified(layout, [line.encode() for line in lines])
     assert (verification.seq, verification.records) == (7, 6)
     assert "hash" in verification.problem
+
+
+def test_an_act_whose_row_is_in_two_pieces_is_told_once(sound):
+    """Its second piece is still a row, and takes the number after its own."""
+    lines = [line.encode() for line in export(sound, "csv")]
+    lines[-4] = b"xx\n" + lines[-4][3:]
+    with opened("csv", lines) as trail:
+        assert trail.verify().seq == 9
+        assert [(act.kind, act.seq) for act in trail.acts()] == [("decision", 10), ("hold", 10), ("lift", 11)]
 
 
 junk = st.recursive(

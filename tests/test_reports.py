@@ -1,4 +1,4 @@
-"""The report: its figures are right, nothing in it acts or loads, and what cannot be trusted is not shown as if it could."""
+"""The report: its figures are right, nothing in it acts or loads, and what was altered is not shown as genuine."""
 
 import contextlib
 import math
@@ -22,10 +22,10 @@ from guardrails.errors import AuditError, ConfigurationError, ModelError
 from guardrails.exchange import Exchange, Message
 from guardrails.outcome import Attempt, Cause, ConstitutionRef, Outcome, Status, Tokens, Usage
 from guardrails.reports._charts import nice, stacked
-from guardrails.reports._differences import differences, numbered
+from guardrails._differences import differences, numbered
 from guardrails.reports._figures import MOST_REVISIONS, Figures
 from guardrails.reports._timeline import UNITS, Latencies, Timeline
-from guardrails.reports._visible import as_html, visible
+from guardrails._visible import as_html, visible
 from guardrails.reports._words import WORDS
 from guardrails.sentences import split
 from guardrails.testing import ScriptedModel, edits, finding
@@ -168,11 +168,11 @@ def test_figures_are_those_of_a_plain_count(runs):
     assert figures.runs == len(runs)
     assert figures.statuses == Counter(run.status for run in runs)
     assert figures.causes == Counter(run.cause for run in runs if run.cause and run.status == "blocked")
-    for name, principle in figures.principles.items():
+    for name, at_fault in figures.principles.items():
         of = [run for run in runs if name in run.at_fault]
-        assert principle.tally.runs == len(of)
-        assert principle.tally.blocked == sum(run.status == "blocked" for run in of)
-        assert principle.tally.undecided == sum(name in run.undecided for run in of)
+        assert at_fault.tally.runs == len(of)
+        assert at_fault.tally.blocked == sum(run.status == "blocked" for run in of)
+        assert at_fault.tally.undecided == sum(name in run.undecided for run in of)
     assert figures.principles.keys() == {name for run in runs for name in run.at_fault}
     for severity, names in {"critical": {"no-promises"}, "low": {"balance"}, "": {"unknown"}, "high": set()}.items():
         of = [run for run in runs if names & {*run.at_fault}]
@@ -242,7 +242,7 @@ def test_bars_stand_inside_their_drawing(counts):
         for bar in bars:
             assert bar.height > 0
             assert 0 <= bar.y <= 100
-            assert 0 <= bar.x
+            assert bar.x >= 0
             assert bar.x + bar.width <= 1000.01
 
 
@@ -595,6 +595,17 @@ def test_both_languages_have_the_same_words_with_the_same_gaps():
         assert japanese[name].strip()
 
 
+def test_every_word_has_its_place():
+    """Templates say it by its name, or by the kind of a value; what nobody says is not kept."""
+    templates = Path(reports.__file__).parent.joinpath("templates").glob("*.j2")
+    source = "".join(template.read_text(encoding="utf-8") for template in templates)
+    kinds = tuple(re.findall(r'say\("(\w+_)" ~', source)) + tuple(
+        f"{one}_" for one in re.findall(r'named\("(\w+)"', source)
+    )
+    unsaid = {word for word in WORDS["en"] if not word.startswith(kinds) and f'"{word}"' not in source}
+    assert unsaid == set()
+
+
 def test_every_value_that_the_library_knows_has_a_word():
     kinds = {
         "status": Status,
@@ -627,7 +638,7 @@ def test_a_report_that_fails_leaves_nothing_and_keeps_what_was_there(trail, tmp_
     kept(trail, *(a_run() for _ in range(100)))
     path = tmp_path / "report.html"
     path.write_text("the older one")
-    before = sorted(os.listdir(tmp_path))
+    before = sorted(tmp_path.iterdir())
 
     def interrupt(_count):
         raise KeyboardInterrupt
@@ -635,7 +646,7 @@ def test_a_report_that_fails_leaves_nothing_and_keeps_what_was_there(trail, tmp_
     with contextlib.suppress(KeyboardInterrupt):
         reports.write(trail, path, progress=interrupt)
     assert path.read_text() == "the older one"
-    assert sorted(os.listdir(tmp_path)) == before
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_only_its_owner_may_read_a_report(trail, tmp_path):

@@ -120,17 +120,16 @@ def acts(store: Store) -> Iterator[Act]:
     return map(act_of, _records(store))
 
 
-def erasures(store: Store) -> Iterator[Act]:
+def erasures(store: Store, after: int = 0) -> Iterator[Act]:
     """The erasures that can be read. A record that cannot be read erases nothing, and no verification passes it."""
-    for record in _records(store):
+    for record in _records(store, after):
         with suppress(AuditError):
             act = act_of(record)
             if act.kind == "erase":
                 yield act
 
 
-def _records(store: Store) -> Iterator[Record]:
-    after = 0
+def _records(store: Store, after: int = 0) -> Iterator[Record]:
     while page := store.acts(after, _PAGE):
         yield from page
         after = page[-1].seq
@@ -145,8 +144,9 @@ class Erased:
     """
 
     def __init__(self, done: Iterable[Act]) -> None:
+        self.acts = tuple(done)
         # An act erases what was there before it; whatever else it says is no excuse for a missing text.
-        pairs = sorted(pair for act in done for pair in act.erases if pair[1] < act.seq)
+        pairs = sorted(pair for act in self.acts for pair in act.erases if pair[1] < act.seq)
         self._first: list[int] = []
         self._last: list[int] = []
         for first, last in pairs:
@@ -161,6 +161,15 @@ class Erased:
             return False
         at = bisect_right(self._first, seq) - 1
         return at >= 0 and seq <= self._last[at]
+
+    def by(self, seq: int) -> Act | None:
+        """The act that erased a record's texts."""
+        return next((act for act in self.acts if any(first <= seq <= last for first, last in act.erases)), None)
+
+    def since(self, store: Store) -> Erased:
+        """These, and what was erased since."""
+        later = tuple(erasures(store, self.acts[-1].seq if self.acts else 0))
+        return Erased(self.acts + later) if later else self
 
 
 def ranges(numbers: Iterable[int]) -> Ranges:

@@ -122,7 +122,7 @@ class Chain:
         quotation marks inside a string are escaped.
         """
         body, seq = record.body, self.seq + 1
-        if record.seq != seq or link(self.head, body) != record.hash or b'"seq":%d,' % seq not in body:
+        if record.seq != seq or record.problem or link(self.head, body) != record.hash or b'"seq":%d,' % seq not in body:
             return False
         if seq in self.erased:
             if record.texts:
@@ -142,9 +142,12 @@ class Chain:
         """
         seq = self.seq + 1
         if record.seq > seq or not record.body:
-            raise MisfitError("it is missing" + (", though texts of it are there" if record.seq == seq else ""))
+            begins = f": this begins with record {record.seq}" if record.seq > seq == 1 else ""
+            raise MisfitError("it is missing" + (", though texts of it are there" if record.seq == seq else begins))
         if record.seq < seq:
             raise MisfitError("its number is out of order")
+        if record.problem:
+            raise MisfitError(record.problem)
         body = _parsed(record.body)
         run = _string(body, "run")
         if link(self.head, record.body) != record.hash:

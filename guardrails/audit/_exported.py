@@ -64,6 +64,10 @@ class ExportedStore:
             self._at = (records[-1].seq + 1, end)
         return records
 
+    def last(self) -> int:
+        """The number of the newest record, 0 where there is none."""
+        return self._index().last()
+
     def newest(self, before: int | None, limit: int, only: Filter | None = None) -> Sequence[Record]:
         """The newest runs' records numbered below `before`, newest first, without their texts."""
         index = self._index()
@@ -76,8 +80,7 @@ class ExportedStore:
 
     def acts(self, after: int, limit: int) -> Sequence[Record]:
         """Up to `limit` records of what people did, with texts, in order."""
-        # Where only what stands beside a body was altered, the act is still told by it.
-        return [line.record or record for line, record in self._at_places(self._index().acts(after, limit))]
+        return [_told(line, record) for line, record in self._at_places(self._index().acts(after, limit))]
 
     def find(self, prefix: str, limit: int) -> Sequence[tuple[str, int]]:
         """Up to `limit` runs whose id begins with `prefix`, in order, with the number of their record."""
@@ -140,7 +143,7 @@ class ExportedStore:
             record = line.record
             if line.problem:
                 # Its own bytes stand in the place of a body, and fit no hash. Its number is the next one.
-                record = Record(number, raw, "")
+                record = Record(number, raw, "", (), line.problem)
             if record is not None:
                 number = record.seq + 1
             yield begin, line, record, end
@@ -158,6 +161,11 @@ class ExportedStore:
             raise AuditError(f"there is no audit trail at {self._file}, and no export.") from error
         except OSError as error:
             raise AuditError(f"the export {self._file} cannot be read: {error.strerror}.") from error
+
+
+def _told(line: Line, record: Record) -> Record:
+    """What a line tells of an act, even where something beside its body was altered."""
+    return Record(record.seq, line.record.body, record.hash, line.record.texts) if line.record else record
 
 
 def _has(record: Record, only: Filter) -> bool:

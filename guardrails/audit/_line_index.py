@@ -56,6 +56,10 @@ class LineIndex:
         found = self._places("seq >= ? ORDER BY seq, start LIMIT 1", first)
         return found[0] if found else None
 
+    def last(self) -> int:
+        """The largest number of a record, 0 where there is none."""
+        return int(self._db.execute("SELECT coalesce(max(seq), 0) FROM lines").fetchone()[0])
+
     def newest(self, before: int | None, limit: int) -> Sequence[Place]:
         """Where the newest runs' records stand, newest first, of those numbered below `before`."""
         below = "true" if before is None else "seq < ?"

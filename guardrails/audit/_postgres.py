@@ -69,6 +69,10 @@ class PostgresStore:
         """Up to `limit` records with their texts, from number `first` on; fewer where they are large."""
         return self._connection.run(partial(_page, _FIRST if first is None else first, limit))
 
+    def last(self) -> int:
+        """The number of the newest record, 0 where there is none."""
+        return int(self._rows("SELECT coalesce(max(seq), 0) FROM guardrails.records", ())[0][0])
+
     def newest(self, before: int | None, limit: int, only: Filter | None = None) -> Sequence[Record]:
         """The newest runs' records numbered below `before`, newest first, without their texts."""
         where, values = _where(only or Filter())

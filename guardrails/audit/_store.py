@@ -102,13 +102,15 @@ class Entry:
 class Record(NamedTuple):
     """A record as it stands in a store: its number, its exact bytes, its link in the chain, its texts.
 
-    `body` is empty where only texts are left of a record: a sign of tampering, for `verify` to name.
+    `body` is empty where only texts are left of a record: a sign of tampering, for `verify` to name. `problem` says
+    what is wrong with it, where a store can tell already.
     """
 
     seq: int
     body: bytes
     hash: str
     texts: tuple[Text, ...] = ()
+    problem: str = ""
 
 
 class RefusedError(AuditError):

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from guardrails.audit._acts import Act, Erased, act_of, erasures
+from guardrails.audit._acts import Act, Erased, act_of
 from guardrails.audit._chain import GENESIS, Chain, MisfitError, digests
 from guardrails.audit._record import Run, restore
 from guardrails.audit._runs import check_version
+from guardrails.audit._store import as_written
 from guardrails.audit._window import restore_interrupted
 from guardrails.errors import AuditError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from guardrails.audit._record import Fields
     from guardrails.audit._store import Record, Store
@@ -48,49 +49,68 @@ class StoredRun:
         return self.erased is None and self.run.redaction != "commitments"
 
 
-def read(store: Store, run_id: str, seq: int, wording: Callable[[str], Wording | None]) -> StoredRun:
-    """The run whose record has the number `seq`.
+class Reader:
+    """Reads runs of one store; it keeps what many of them need."""
 
-    Raises:
-        AuditError: a record of it was altered.
-    """
-    of_run = store.of_run(run_id)
-    windows = [record for record in of_run if record.seq == seq]
-    fields = _checked(store, windows[0], run_id)
-    decisions, kept = [], fields["constitution"]
-    for record in of_run:
-        if b'"kind":"decision"' in record.body:
-            _checked(store, record, run_id)
-            decisions.append(act_of(record))
-        elif fields["kind"] == "window" and record.seq > seq and b'"kind":"window"' in record.body:
-            windows.append(record)
-    if fields["kind"] == "window":
-        run = restore_interrupted([(_checked(store, window, run_id), window.texts) for window in windows])
-    else:
-        run = restore(cast("Fields", fields), windows[0].texts)
-    erased = None if windows[0].texts or not fields["texts"] else _erasure(store, seq)
-    content = wording(kept["digest"]) if kept["stored"] else None
-    return StoredRun(run, windows[-1].seq, windows[-1].hash, content, tuple(decisions), erased)
+    def __init__(self, store: Store, wording: Callable[[str], Wording | None]) -> None:
+        self._store = store
+        self._wording = wording
+        self._kept = digests(store.constitution)
+        self._erased = Erased(())
 
+    def read(self, run_id: str, seq: int) -> StoredRun:
+        """The run whose record has the number `seq`.
 
-def _checked(store: Store, record: Record, run_id: str) -> dict[str, Any]:
-    """The body of a record, once it was seen to follow the one before it."""
-    seq = record.seq
-    before = GENESIS if seq == 1 else store.page(seq - 1, 1)[0].hash
-    erased = Erased(()) if record.texts else Erased(erasures(store))
-    try:
-        fields = Chain(digests(store.constitution), erased, seq - 1, before).explain(record)
-    except MisfitError as misfit:
-        raise AuditError(
-            f"record {seq} (run {run_id}) cannot be trusted: {misfit}."
-            " `guardrails audit verify` checks the whole trail."
-        ) from misfit
-    check_version(seq, fields)
-    return fields
+        Raises:
+            AuditError: a record of it was altered.
+        """
+        of_run = self._store.of_run(run_id)
+        found = next(record for record in of_run if record.seq == seq)
+        with as_written(found):
+            return self._read(run_id, found, [record for record in of_run if record.seq > seq])
 
+    def _read(self, run_id: str, first: Record, later: Sequence[Record]) -> StoredRun:
+        fields = self._checked(first, run_id)
+        windows = [(fields, first)]
+        decisions = []
+        for record in later:
+            if b'"kind":"decision"' in record.body:
+                self._checked(record, run_id)
+                decisions.append(act_of(record))
+            elif fields["kind"] == "window" and b'"kind":"window"' in record.body:
+                windows.append((self._checked(record, run_id), record))
+        if fields["kind"] == "window":
+            run = restore_interrupted([(body, window.texts) for body, window in windows])
+        else:
+            run = restore(cast("Fields", fields), first.texts)
+        last, wording = windows[-1][1], fields["constitution"]
+        return StoredRun(
+            run,
+            last.seq,
+            last.hash,
+            self._wording(wording["digest"]) if wording["stored"] else None,
+            tuple(decisions),
+            None if first.texts or not fields["texts"] else self._erased.by(first.seq),
+        )
 
-def _erasure(store: Store, seq: int) -> Act | None:
-    for act in erasures(store):
-        if any(first <= seq <= last for first, last in act.erases):
-            return act
-    return None
+    def _hash(self, seq: int, of: int) -> str:
+        page = self._store.page(seq, 1)
+        if not page or page[0].seq != seq:
+            raise AuditError(f"record {of} cannot be trusted: the one before it is missing.")
+        return page[0].hash
+
+    def _checked(self, record: Record, run_id: str) -> dict[str, Any]:
+        """The body of a record, once it was seen to follow the one before it."""
+        seq = record.seq
+        before = GENESIS if seq == 1 else self._hash(seq - 1, seq)
+        if not record.texts:
+            self._erased = self._erased.since(self._store)
+        try:
+            fields = Chain(self._kept, () if record.texts else self._erased, seq - 1, before).explain(record)
+        except MisfitError as misfit:
+            raise AuditError(
+                f"record {seq} (run {run_id}) cannot be trusted: {misfit}."
+                " `guardrails audit verify` checks the whole trail."
+            ) from misfit
+        check_version(seq, fields)
+        return fields

@@ -17,7 +17,7 @@ from guardrails.audit._group import Group
 from guardrails.audit._record import Run, build
 from guardrails.audit._runs import WAITING, RunSummary, Where, has_label, is_waiting, summary
 from guardrails.audit._store import open_store
-from guardrails.audit._stored import StoredRun, read
+from guardrails.audit._stored import Reader, StoredRun
 from guardrails.audit._verify import records_of, verify_store
 from guardrails.audit._window import StreamWindow, build_window
 from guardrails.audit._wording import Wording
@@ -49,6 +49,7 @@ class AuditTrail:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._group = Group(store.append)
+        self._reader = Reader(store, self.wording)
         self._checked: set[str] = set()
         self._wordings: dict[str, Wording | None] = {}
 
@@ -107,7 +108,7 @@ class AuditTrail:
         Raises:
             AuditError: there is none, or there are several, or its record was altered.
         """
-        return read(self._store, *self._find(run_id), self.wording)
+        return self._reader.read(*self._find(run_id))
 
     def acts(self) -> Iterator[Act]:
         """What people did, in order: decisions, erasures, legal holds."""

@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 from guardrails import __version__
+from guardrails._visible import visible
 from guardrails.cli import _audit, _custody, _export
 from guardrails.cli._data import print_json
-from guardrails.cli._print import visible
 from guardrails.cli._review import review
 from guardrails.cli._show import show
 from guardrails.errors import GuardrailsError

@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from guardrails._assemble import DEFAULT_AUDIT
+from guardrails._visible import visible
 from guardrails.audit import AuditTrail, make_key, public_key_file
 from guardrails.audit import holds as in_force
 from guardrails.cli._audit import progress
 from guardrails.cli._data import print_json
 from guardrails.cli._options import TIMES, Audit, By, Json, Reason, in_utc, name_and_value, open_trail
-from guardrails.cli._print import console, visible
+from guardrails.cli._print import console
 from guardrails.errors import AuditError
 
 Runs = Annotated[list[str], typer.Argument(help="The runs' ids, or how they begin.")]
@@ -79,9 +80,7 @@ def checkpoint(
     file: Annotated[Path | None, typer.Argument(help="Where to write it. Default: trail-COUNT.checkpoint.")] = None,
     key: Annotated[
         Path | None,
-        typer.Option(
-            "--key", help="The Ed25519 key (PEM) to sign with, made if it is not there. Default: your own."
-        ),
+        typer.Option("--key", help="The Ed25519 key (PEM) to sign with, made if it is not there. Default: your own."),
     ] = None,
     audit: Audit = DEFAULT_AUDIT,
 ) -> None:

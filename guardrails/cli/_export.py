@@ -15,6 +15,7 @@ import typer
 
 from guardrails import reports
 from guardrails._assemble import DEFAULT_AUDIT
+from guardrails._visible import visible
 from guardrails.audit import AuditTrail, Preferences, export
 from guardrails.cli._audit import progress
 from guardrails.cli._options import (
@@ -29,7 +30,7 @@ from guardrails.cli._options import (
     open_trail,
     where,
 )
-from guardrails.cli._print import console, visible
+from guardrails.cli._print import console
 from guardrails.errors import AuditError, ConfigurationError
 
 _PAUSE = 1.0  # seconds between two looks for new records
@@ -71,7 +72,7 @@ def export_trail(
             return
         idle = partial(time.sleep, _PAUSE) if follow else None
         with suppress(KeyboardInterrupt):
-            _write(export(trail, layout.value, after, idle), out)
+            _write(export(trail, "csv" if layout is Format.CSV else "jsonl", after, idle), out)
 
 
 def report(

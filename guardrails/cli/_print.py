@@ -6,22 +6,21 @@ their code points, and nothing in them is read as markup.
 
 from __future__ import annotations
 
-import re
 import sys
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from guardrails._differences import differences
+from guardrails._visible import visible
 from guardrails.outcome import Attempt, Outcome, Status
-from guardrails.sentences import changes, split
 from guardrails.verdict import Decision, Verdict
 
 COLOURS = {Status.PASSED: "green", Status.REVISED: "yellow", Status.BLOCKED: "red"}
 _DECISIONS = {Decision.VIOLATES: "red", Decision.UNDECIDED: "magenta", Decision.COMPLIES: "green"}
-_WORDS = re.compile(r"\s+|[A-Za-z0-9'’%.,$€£¥-]+|.", re.DOTALL)
+_MARKS = {"same": (" ", ""), "gone": ("-", "red"), "come": ("+", "green")}
 _MARGIN = 6
 _PIPED = 200
 
@@ -32,15 +31,6 @@ def console() -> Console:
     return Console(
         file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=not seen, width=None if seen else _PIPED
     )
-
-
-def visible(text: str) -> str:
-    r"""A text with its control, invisible and unpaired characters shown as code points.
-
-    >>> visible("safe\x1b[2K\u202e")
-    'safe<U+001B>[2K<U+202E>'
-    """
-    return "".join(c if _is_plain(c) else f"<U+{ord(c):04X}>" for c in text)
 
 
 def put(out: Console, lines: Iterable[Text]) -> None:
@@ -59,18 +49,12 @@ def diff(before: str, after: str, first: int = 1) -> Iterator[Text]:
 
     The numbers are those of the draft before, which begins with sentence `first`.
     """
-    old, new = split(before), split(after)
-    shown = 0
-    for i1, i2, j1, j2 in [*changes(old, new), (len(old), len(old), len(new), len(new))]:
-        for number in range(shown, i1):
-            yield _line(number + first, " ", Text(_shown(old[number])), "")
-        shown = i2
-        gone, come = "".join(old[i1:i2]), "".join(new[j1:j2])
-        left, right = _word_diff(_shown(gone), _shown(come))
-        if gone:
-            yield _line(i1 + first, "-", left, "red")
-        if come:
-            yield _line(None, "+", right, "green")
+    for line in differences(before, after, first):
+        mark, colour = _MARKS[line.mark]
+        text = Text(style=colour)
+        for piece, is_changed in line.pieces:
+            text.append(visible(piece), style="bold reverse" if is_changed and len(line.pieces) > 1 else None)
+        yield _line(line.before, mark, text, colour)
 
 
 def headline(outcome: Outcome) -> Text:
@@ -112,30 +96,11 @@ def _finding(verdicts: Sequence[Verdict]) -> Text:
     return line.append(f": {visible(said)}" if said else "")
 
 
-def _is_plain(character: str) -> bool:
-    return character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-
-
-def _shown(sentence: str) -> str:
-    return visible(sentence.strip("\n")).rstrip()
-
-
 def _line(number: int | None, mark: str, text: Text, colour: str) -> Text:
     shown = "" if number is None else str(number)
     prefix = Text(f"{shown:>3} {mark} ", style=colour or "dim")
     lines = text.split("\n", allow_blank=True)
     return prefix + Text("\n" + " " * _MARGIN).join(lines)
-
-
-def _word_diff(before: str, after: str) -> tuple[Text, Text]:
-    left, right = Text(style="red"), Text(style="green")
-    old, new = _WORDS.findall(before), _WORDS.findall(after)
-    i, j = 0, 0
-    for i1, i2, j1, j2 in changes(old, new):
-        left.append("".join(old[i:i1])).append("".join(old[i1:i2]), style="bold reverse")
-        right.append("".join(new[j:j1])).append("".join(new[j1:j2]), style="bold reverse")
-        i, j = i2, j2
-    return left.append("".join(old[i:])), right.append("".join(new[j:]))
 
 
 def not_judged(outcome: Outcome) -> str:

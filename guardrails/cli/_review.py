@@ -14,8 +14,9 @@ from rich.progress import track
 
 from guardrails._assemble import DEFAULT_AUDIT
 from guardrails._guard import Guard
+from guardrails._visible import visible
 from guardrails.cli._data import outcome_data, print_json
-from guardrails.cli._print import console, diff, findings, headline, not_judged, put, visible
+from guardrails.cli._print import console, diff, findings, headline, not_judged, put
 from guardrails.errors import ConfigurationError
 from guardrails.exchange import Exchange
 from guardrails.outcome import Outcome, Status

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from guardrails._visible import visible
 from guardrails.cli._data import print_json
-from guardrails.cli._print import console, visible
+from guardrails.cli._print import console
 from guardrails.constitution import Constitution, Principle, text_in
 
 _SHORT = 100

@@ -7,9 +7,10 @@ from typing import Any
 
 from rich.console import Console
 
+from guardrails._visible import visible
 from guardrails.audit import Act, StoredRun, Worker
 from guardrails.cli._data import outcome_data
-from guardrails.cli._print import diff, findings, headline, not_judged, put, visible
+from guardrails.cli._print import diff, findings, headline, not_judged, put
 from guardrails.outcome import Attempt, Cause, Outcome
 
 

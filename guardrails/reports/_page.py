@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from guardrails.reports._visible import as_html, visible
+from guardrails._visible import as_html, visible
 from guardrails.reports._words import WORDS
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def environment(language: str) -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(say=_say(WORDS[language]), named=_named(WORDS[language]), language=language)
-    made.filters.update(text=_text, moment=_moment, number=_number, share=_share, seconds=_seconds)
+    made.filters.update(text=_text, moment=_moment, day=_day, number=_number, share=_share, seconds=_seconds)
     return made
 
 
@@ -63,7 +63,13 @@ def _moment(time: datetime) -> Markup:
     from markupsafe import Markup
 
     time = time.astimezone(UTC)
-    return Markup('<time datetime="{:%Y-%m-%dT%H:%M:%SZ}">{:%Y-%m-%d %H:%M:%S} UTC</time>').format(time, time)
+    return Markup('<time datetime="{0:%Y-%m-%dT%H:%M:%SZ}">{0:%Y-%m-%d %H:%M:%S} UTC</time>').format(time)
+
+
+def _day(time: datetime) -> Markup:
+    from markupsafe import Markup
+
+    return Markup('<time datetime="{0:%Y-%m-%d}">{0:%Y-%m-%d}</time>').format(time.astimezone(UTC))
 
 
 def _number(count: int) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from guardrails._differences import Line, differences, numbered
 from guardrails.outcome import Attempt, Cause, Outcome
-from guardrails.reports._differences import Line, differences, numbered
 from guardrails.verdict import Decision, Verdict
 
 if TYPE_CHECKING:

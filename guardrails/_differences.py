@@ -16,7 +16,7 @@ _WORDS = re.compile(
     r"\s+|[$€£¥]?[A-Za-z0-9'’]+(?:[.,-][A-Za-z0-9]+)*%?|[\u3400-\u4dbf\u4e00-\u9fff々]+|[\u30a0-\u30ff]+|[\u3040-\u309f]+|.",
     re.DOTALL,
 )
-_ALIKE = 0.4  # a sentence that keeps less of its letters is another sentence: all of it changed
+_ALIKE = 0.33  # a sentence that keeps less of its letters is another sentence: all of it changed
 
 Pieces = tuple[tuple[str, bool], ...]
 """A sentence in pieces, each with whether it changed."""
