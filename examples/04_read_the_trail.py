@@ -1,8 +1,8 @@
 """The audit trail: what an auditor can ask of it, and what happens when somebody alters it.
 
-Guards two replies, reads their runs back as an auditor would, then changes one word of what was
-recorded, behind the library's back, and verifies the trail again. The same from the command line:
-`guardrails audit list`, `guardrails audit show`, `guardrails audit verify`.
+Guards two replies, reads their runs back as an auditor would, has a person decide on one and erase the
+other, then changes one word of what was recorded, behind the library's back, and verifies the trail again. The
+same from the command line: `guardrails audit list`, `show`, `decide`, `erase`, `verify`.
 """
 
 import sqlite3
@@ -34,7 +34,11 @@ if __name__ == "__main__":
             for verdict in attempt.verdicts:
                 if verdict.violates:
                     print(f"    breaks {verdict.principle}: {verdict.critique}")
-        print(f"\nverify: {trail.verify()}")
+        trail.decide(run.run_id, agrees=True, by="M. Sato", note="Reads well.")
+        newest = next(trail.runs())
+        trail.erase(newest.run_id, by="Data protection", reason="The customer asked for it.")
+        print(f"\ndecided on case {told.labels['case']}; erased: {trail.run(newest.run_id).erased.reason}")
+        print(f"verify: {trail.verify()}")
 
     with closing(sqlite3.connect(TRAIL)) as db:
         db.execute("DROP TRIGGER no_update_texts")  # the trail's own rules forbid what follows

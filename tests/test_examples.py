@@ -157,7 +157,8 @@ def test_the_trail_is_read_and_an_alteration_is_named(tmp_path):
     done = run(tmp_path, EXAMPLES / "04_read_the_trail.py")
     assert done.returncode == 0
     assert "labels: case, desk" in done.stdout
-    assert "verify: internally consistent; not anchored: 2 records" in done.stdout
+    assert "verify: internally consistent; not anchored: 4 records" in done.stdout
+    assert "erased: The customer asked for it." in done.stdout
     last = done.stdout.splitlines()[-1]
     assert "record 1 (run" in last
     assert "the text 'original' was altered" in last

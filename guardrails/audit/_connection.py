@@ -29,8 +29,6 @@ _SETTINGS = (
     "PRAGMA foreign_keys = ON",
 )
 
-_READING = ("PRAGMA mmap_size = 1073741824",)  # bytes: an audit reads everything once, and copies nothing so
-
 _ADVICE = {
     sqlite3.SQLITE_ERROR: "It is not as this library wrote it; `guardrails audit verify` names the record.",
     sqlite3.SQLITE_BUSY: "Another process holds it locked; end that one's transaction, or wait.",
@@ -104,7 +102,7 @@ class Connection:
             try:
                 db = self._connected(write=True)
                 db.execute("VACUUM")
-                is_busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                is_busy = _is_log_kept(db, self._timeout)
             except sqlite3.Error as error:
                 self._held.close()
                 raise AuditError(f"{self._failure(error, 'rewritten')} {_KEPT}") from error
@@ -160,7 +158,7 @@ class Connection:
         )
         try:
             db.text_factory = lambda raw: raw.decode("utf-8", "replace")  # what was tampered with has to be read, too
-            for setting in _SETTINGS if write else _READING:
+            for setting in _SETTINGS:
                 db.execute(setting)
             self._prepare(db, write=write)
             if write:
@@ -230,6 +228,16 @@ def _log_ahead(db: sqlite3.Connection, timeout: float) -> None:
             time.sleep(0.005)
         else:
             return
+
+
+def _is_log_kept(db: sqlite3.Connection, timeout: float) -> bool:
+    """Empty the write-ahead log. SQLite waits for readers, but not for others that do the same, so we do."""
+    end = time.monotonic() + timeout
+    while is_busy := bool(db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]):
+        if time.monotonic() > end:
+            break
+        time.sleep(0.005)
+    return is_busy
 
 
 _connections: weakref.WeakSet[Connection] = weakref.WeakSet()

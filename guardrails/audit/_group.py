@@ -115,7 +115,7 @@ class Group:
                 one.error.__cause__ = error.__cause__
         except BaseException:  # the writer was interrupted, and says so itself
             for one in batch:
-                one.error = AuditError("the record was not written: the thread that wrote it was stopped.")
+                one.error = AuditError("the record may not be written: the thread that wrote it was stopped.")
             raise
 
 
