@@ -97,7 +97,7 @@ class Copy:
         place = self.rng.randrange(len(data))
         flipped = data[:place] + bytes([data[place] ^ self.rng.choice([1, 2, 4, 8, 16, 32])]) + data[place + 1 :]
         kind = "BLOB" if column in {"salt", "text", "content"} else "TEXT"
-        self.db.execute(f"UPDATE {table} SET {column} = CAST(? AS {kind}) WHERE {where}", (flipped, *values))  # noqa: S608 - our own
+        self.db.execute(f"UPDATE OR REPLACE {table} SET {column} = CAST(? AS {kind}) WHERE {where}", (flipped, *values))  # noqa: S608 - our own
 
     def text(self):
         return self.any("SELECT seq, path FROM texts")

@@ -6,7 +6,7 @@ stand beside the chain, behind salted commitments.
 
 from __future__ import annotations
 
-from guardrails.audit._acts import Act, holds
+from guardrails.audit._acts import Act
 from guardrails.audit._chain import Verification
 from guardrails.audit._checkpoint import Checkpoint, make_key, public_key_file
 from guardrails.audit._erasing import LEGAL_HOLD, Pruned
@@ -44,7 +44,6 @@ __all__ = [
     "Wording",
     "Worker",
     "export",
-    "holds",
     "make_key",
     "public_key_file",
     "uuid7",

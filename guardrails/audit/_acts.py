@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from guardrails.audit._store import Entry, as_written
 from guardrails.audit._texts import SCHEMA, Texts, timestamp
+from guardrails.audit._vouch import text_problem
 from guardrails.errors import AuditError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from guardrails.audit._store import Ranges, Record, Store
 
@@ -120,9 +121,39 @@ def acts(store: Store) -> Iterator[Act]:
     return map(act_of, _records(store))
 
 
-def erasures(store: Store, after: int = 0) -> Iterator[Act]:
+def holds(store: Store) -> tuple[Act, ...]:
+    """The holds in force.
+
+    Raises:
+        AuditError: what a hold or the end of one says was altered.
+    """
+    found = []
+    for record in _records(store):
+        act = act_of(record)
+        if act.kind in {"hold", "lift"}:
+            check_texts(record)
+            found.append(act)
+    lifted = {act.hold for act in found if act.kind == "lift"}
+    return tuple(act for act in found if act.kind == "hold" and act.seq not in lifted)
+
+
+def check_texts(record: Record) -> None:
+    """Refuse a record whose texts are not those that its body vouches for.
+
+    Raises:
+        AuditError: they are not.
+    """
+    with as_written(record):
+        problem = text_problem(json.loads(record.body), record.texts)
+    if problem:
+        raise AuditError(
+            f"record {record.seq} cannot be trusted: {problem}. `guardrails audit verify` checks the whole trail."
+        )
+
+
+def _erasures(records: Iterable[Record]) -> Iterator[Act]:
     """The erasures that can be read. A record that cannot be read erases nothing, and no verification passes it."""
-    for record in _records(store, after):
+    for record in records:
         with suppress(AuditError):
             act = act_of(record)
             if act.kind == "erase":
@@ -143,8 +174,9 @@ class Erased:
     [2, 3, 4, 7]
     """
 
-    def __init__(self, done: Iterable[Act]) -> None:
+    def __init__(self, done: Iterable[Act], seen: int = 0) -> None:
         self.acts = tuple(done)
+        self._seen = seen
         # An act erases what was there before it; whatever else it says is no excuse for a missing text.
         pairs = sorted(pair for act in self.acts for pair in act.erases if pair[1] < act.seq)
         self._first: list[int] = []
@@ -168,8 +200,8 @@ class Erased:
 
     def since(self, store: Store) -> Erased:
         """These, and what was erased since."""
-        later = tuple(erasures(store, self.acts[-1].seq if self.acts else 0))
-        return Erased(self.acts + later) if later else self
+        later = tuple(_records(store, self._seen))
+        return Erased(self.acts + tuple(_erasures(later)), later[-1].seq) if later else self
 
 
 def ranges(numbers: Iterable[int]) -> Ranges:
@@ -185,9 +217,3 @@ def ranges(numbers: Iterable[int]) -> Ranges:
         else:
             pairs.append((number, number))
     return tuple(pairs)
-
-
-def holds(done: Sequence[Act]) -> tuple[Act, ...]:
-    """The holds in force."""
-    lifted = {act.hold for act in done if act.kind == "lift"}
-    return tuple(act for act in done if act.kind == "hold" and act.seq not in lifted)

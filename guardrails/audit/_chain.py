@@ -21,17 +21,17 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from guardrails.audit._store import canonical
+from guardrails.audit._vouch import plainly_vouched, text_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from guardrails.audit._checkpoint import Checkpoint
-    from guardrails.audit._store import Record, Text
+    from guardrails.audit._store import Record
 
 GENESIS = "0" * 64
 """What stands before the first record."""
 
-_SALT = 16  # bytes of every salt: with another length, a part of the text could pass for salt
 _STEP = 100  # records between two calls of a progress callback
 _WORDING = re.compile(rb'"constitution":\{"digest":"([0-9a-f]{64})","name":"[^"\\]*","stored":(true|false),')
 
@@ -42,7 +42,9 @@ class Verification:
 
     `records` counts those that fit, from the first one on, and `head` is the hash of the last of
     them. Where one does not, `problem` says what is wrong with it, `seq` is its number and `run` its
-    run, None where that cannot be read. `anchored` is up to which record checkpoints vouch for the trail.
+    run, None where that cannot be read. `anchored` is up to which record checkpoints vouch for the trail. `note` says
+    where the store's own rules, its triggers say, are not as this library makes them: no record shows by itself
+    what they let happen.
 
     >>> print(Verification(ok=True, records=12, head="ab…"))
     internally consistent; not anchored: 12 records
@@ -59,6 +61,7 @@ class Verification:
     seq: int | None = None
     run: str | None = None
     anchored: int = 0
+    note: str = ""
 
     # So that `if trail.verify():` does not wave a broken trail through.
     def __bool__(self) -> bool:
@@ -102,8 +105,9 @@ class Chain:
     ) -> None:
         self.seq = seq
         self.head = head
-        self._kept = kept
         self.erased = erased
+        self._kept = kept
+        self._wording = b"\0"  # in no body
 
     def follow(self, record: Record) -> None:
         """Go on to the next record.
@@ -122,17 +126,22 @@ class Chain:
         quotation marks inside a string are escaped.
         """
         body, seq = record.body, self.seq + 1
-        if record.seq != seq or record.problem or link(self.head, body) != record.hash or b'"seq":%d,' % seq not in body:
+        if record.seq != seq or record.problem or link(self.head, body) != record.hash:
+            return False
+        if b'"seq":%d,' % seq not in body:
             return False
         if seq in self.erased:
-            if record.texts:
-                return False
-        elif not _promises(body, record.texts):
-            return False
+            return not record.texts and self._is_wording_kept(body)
+        return plainly_vouched(body, record.texts) and self._is_wording_kept(body)
+
+    def _is_wording_kept(self, body: bytes) -> bool:
+        if self._wording in body:  # as a rule, it is that of the record before
+            return True
         cited = _WORDING.search(body)
-        if cited is None:
+        if cited is None or (cited[2] == b"true" and self._kept(cited[1].decode()) != cited[1].decode()):
             return False
-        return cited[2] == b"false" or self._kept(cited[1].decode()) == cited[1].decode()
+        self._wording = cited[0]
+        return True
 
     def explain(self, record: Record) -> dict[str, object]:
         """The body of the record that follows.
@@ -161,25 +170,11 @@ class Chain:
         return body
 
     def _check_texts(self, record: Record, body: Mapping[str, object], run: str | None) -> None:
-        promised = body.get("texts")
-        if not isinstance(promised, dict):
-            raise MisfitError("its body holds no commitments", run)
         if record.seq in self.erased:
             if record.texts:
                 raise MisfitError("its texts were erased, and are there again", run)
-            return
-        for text in record.texts:
-            if text.path not in promised:
-                raise MisfitError(f"the text {text.path!r} was added to it", run)
-            # Where none was to be kept, only its salt is there.
-            if (text.text is None) != (body.get("redaction") == "commitments"):
-                raise MisfitError(f"the text {text.path!r} was {'removed' if text.text is None else 'added'}", run)
-            kept = text.text is None or text.commitment == promised[text.path]
-            if len(text.salt) != _SALT or not kept:
-                raise MisfitError(f"the text {text.path!r} was altered", run)
-        missing = promised.keys() - {text.path for text in record.texts}
-        if missing:
-            raise MisfitError(f"the text {min(missing)!r} is missing", run)
+        elif problem := text_problem(body, record.texts):
+            raise MisfitError(problem, run)
 
     def _check_constitution(self, body: Mapping[str, object], run: str | None) -> None:
         cited = body.get("constitution")
@@ -254,17 +249,6 @@ def digests(constitution: Callable[[str], bytes | None]) -> Callable[[str], str 
         return None if content is None else sha256(content).hexdigest()
 
     return kept
-
-
-def _promises(body: bytes, texts: Sequence[Text]) -> bool:
-    """Whether a body holds just these in its texts' place. One that was not kept makes it a promise nobody gave."""
-    pairs = [
-        f'"{path}":"{sha256(salt + (text or b"")).hexdigest()}"' for path, salt, text in texts if len(salt) == _SALT
-    ]
-    promise = f'"texts":{{{",".join(pairs)}}}'
-    # With a quotation mark in its path, one text could stand for two.
-    is_plain = len(pairs) == len(texts) and promise.count('"') == 4 * len(pairs) + 2
-    return is_plain and promise.encode("utf-8", "surrogatepass") in body
 
 
 def _parsed(body: bytes) -> dict[str, object] | None:

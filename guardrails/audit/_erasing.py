@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from guardrails.audit._acts import acts, erasure, holds, ranges
+from guardrails.audit._acts import check_texts, erasure, holds, ranges
 from guardrails.audit._runs import has_label
 from guardrails.audit._store import as_written
 from guardrails.audit._texts import timestamp
@@ -45,7 +45,7 @@ class Eraser:
         self._append = append
         self._by = by
         self._reason = reason
-        self._holds = holds(tuple(acts(store)))
+        self._holds = holds(store)
 
     def runs(self, run_ids: Iterable[str]) -> None:
         """Erase runs, or none of them where one is held.
@@ -93,8 +93,10 @@ class Eraser:
 
     def _held(self, record: Record) -> str:
         """By what a record is held; empty where by nothing."""
-        with as_written(record):
-            body = json.loads(record.body)
+        if not record.texts or _kind(record) not in _ERASED:
+            return ""
+        check_texts(record)  # a label that was taken away would let go of what is held
+        body = json.loads(record.body)
         if LEGAL_HOLD in body.get("labels", ()):
             return f"its label {LEGAL_HOLD}"
         for act in self._holds:

@@ -6,7 +6,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, NoReturn
 
-from guardrails.audit._acts import Erased, erasures
+from guardrails.audit._acts import Erased
 from guardrails.audit._export import LAYOUTS
 from guardrails.audit._line_index import LineIndex
 from guardrails.audit._store import Filter, Record
@@ -95,6 +95,10 @@ class ExportedStore:
         start = self._index().wording(digest)
         return None if start is None else next(line.content for _, line, _, _ in self._parsed(start, 0))
 
+    def altered(self) -> str:
+        """Nothing: a file has no rules of its own."""
+        return ""
+
     def scrub(self) -> None:
         """Raise `AuditError`: nothing is removed from an export."""
         self.append(())
@@ -121,7 +125,7 @@ class ExportedStore:
     def _without(self, record: Record) -> Record:
         """A record as the trail has it: its line may have been written before its texts were erased."""
         if self._erased is None:
-            self._erased = Erased(erasures(self))
+            self._erased = Erased(()).since(self)
         return Record(record.seq, record.body, record.hash) if record.seq in self._erased else record
 
     def _at_places(self, places: Iterable[Place]) -> Iterator[tuple[Line, Record]]:

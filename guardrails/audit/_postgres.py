@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from guardrails.audit._chain import GENESIS, link
 from guardrails.audit._postgres_connection import Connection
+from guardrails.audit._postgres_rules import altered
 from guardrails.audit._postgres_tables import prepare
 from guardrails.audit._postgres_url import without_secrets
 from guardrails.audit._store import Filter, Record, Text, canonical
@@ -98,6 +99,10 @@ class PostgresStore:
         """The content that is kept under a digest."""
         rows = self._rows("SELECT content FROM guardrails.constitutions WHERE digest = %s", (_escaped(digest),))
         return rows[0][0] if rows else None
+
+    def altered(self) -> str:
+        """Which trigger, function or computed column is not as this library makes it; empty where all are."""
+        return self._connection.run(altered)
 
     def scrub(self) -> None:
         """See to it that nothing of what was erased is left in the table's files.

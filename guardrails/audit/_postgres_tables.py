@@ -21,8 +21,15 @@ _TABLES = {"meta", "records", "texts", "constitutions"}
 def _field(key: str) -> str:
     # The key of a canonical body: no string holds a quote that is not escaped. PostgreSQL's own JSON types
     # take neither \u0000 nor half a surrogate pair, and a label's name may be anything.
-    value = rf"""substring(split_part(body, '"{key}":"', 2) FROM '^(?:[^"\\]|\\.)+')"""
-    return f"""text COLLATE "C" GENERATED ALWAYS AS ({value}) STORED"""
+    return rf"""substring(split_part(body, '"{key}":"', 2) FROM '^(?:[^"\\]|\\.)+')"""
+
+
+COLUMNS = {key: _field(key) for key in ("run", "time", "status", "kind")}
+"""What is computed from a body."""
+
+
+def _computed(key: str) -> str:
+    return f"""{key} text COLLATE "C" GENERATED ALWAYS AS ({COLUMNS[key]}) STORED"""
 
 
 def _function(name: str, body: str, declare: str = "") -> str:
@@ -47,10 +54,7 @@ _SECOND = (
            seq bigint PRIMARY KEY,
            body text COLLATE "C" NOT NULL,
            hash text COLLATE "C" NOT NULL,
-           run {_field("run")},
-           time {_field("time")},
-           status {_field("status")},
-           kind {_field("kind")}
+           {", ".join(map(_computed, COLUMNS))}
          )""",
     "CREATE INDEX records_run ON guardrails.records (run)",
     "CREATE UNIQUE INDEX records_outcome_once_a_run ON guardrails.records (run) WHERE status IS NOT NULL",
@@ -109,6 +113,9 @@ _SECOND = (
 
 _STEPS = {2: _SECOND}
 """What makes each version of the one before it."""
+
+STATEMENTS = tuple(statement for step in _STEPS.values() for statement in step)
+"""All of them."""
 
 
 def prepare(url: str, db: Connection[Any], *, write: bool) -> None:

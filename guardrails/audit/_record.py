@@ -161,8 +161,8 @@ def build(run: Run, content: bytes | None = None) -> Entry:
         "guard": dict(run.guard),
         "status": outcome.status.value,
         "cause": outcome.cause.value if outcome.cause else None,
-        "judges": [asdict(worker) for worker in run.judges],
-        "revisers": [asdict(worker) for worker in run.revisers],
+        "judges": [_worker_fields(worker) for worker in run.judges],
+        "revisers": [_worker_fields(worker) for worker in run.revisers],
         "messages": [message.role for message in run.exchange.messages],
         "context": len(run.exchange.context),
         "attempts": attempts,
@@ -177,6 +177,10 @@ def build(run: Run, content: bytes | None = None) -> Entry:
         **texts.fields,  # type: ignore[typeddict-item]
     }
     return Entry(fields, texts.kept, outcome.constitution.digest if content else "", content or b"")
+
+
+def _worker_fields(worker: Worker) -> dict[str, str]:
+    return {"name": worker.name, "model": worker.model, "prompt": worker.prompt}
 
 
 def wording_fields(wording: ConstitutionRef, content: bytes | None) -> ConstitutionFields:

@@ -8,12 +8,12 @@ with other tools has to remove them first, and the chain shows what is done then
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from guardrails.audit._chain import GENESIS, link
 from guardrails.audit._connection import Connection
-from guardrails.audit._sqlite_tables import ACTS, prepare
+from guardrails.audit._sqlite_tables import ACTS, altered, prepare
 from guardrails.audit._store import Filter, Record, Text
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ _SELECT = "SELECT seq, CAST(body AS BLOB), hash FROM records "
 # A run's record: its outcome, or the first window of a stream that came to none.
 _IS_RUN = """(status IS NOT NULL OR json_extract(body, '$.number') = 1 AND NOT EXISTS
   (SELECT 1 FROM records AS later WHERE later.run = records.run AND later.status IS NOT NULL))"""
+_ROWS = 200  # texts in one statement
 _FIRST, _LAST = -(2**63), 2**63 - 1
 _BYTES = 8_000_000  # a page of records is cut where its texts exceed this
 
@@ -103,6 +104,11 @@ class SqliteStore:
             row = db.execute("SELECT content FROM constitutions WHERE digest = ?", (digest,)).fetchone()
         return bytes(row[0]) if row else None
 
+    def altered(self) -> str:
+        """Which table, index or rule is not as this library makes it; empty where all are."""
+        with self._connection.transaction() as db:
+            return altered(db)
+
     def scrub(self) -> None:
         """See to it that nothing of what was erased is left in the database's pages and its log."""
         self._connection.rewrite()
@@ -117,9 +123,10 @@ def _insert(db: sqlite3.Connection, seq: int, before: str, entry: Entry) -> str:
     body = entry.body(seq)
     digest = link(before, body)
     db.execute("INSERT INTO records (seq, body, hash) VALUES (?, ?, ?)", (seq, body.decode("ascii"), digest))
-    # No text is empty; an empty one stands for a text that was not to be kept.
-    texts = [(seq, text.path, text.salt, text.text or b"") for text in entry.texts]
-    db.executemany("INSERT INTO texts VALUES (?, ?, ?, ?)", texts)
+    for start in range(0, len(entry.texts), _ROWS):
+        # No text is empty; an empty one stands for a text that was not to be kept.
+        rows = [(seq, path, salt, text or b"") for path, salt, text in entry.texts[start : start + _ROWS]]
+        db.execute(f"INSERT INTO texts VALUES {_places(len(rows))}", [value for row in rows for value in row])  # noqa: S608
     if entry.constitution:
         db.execute(
             "INSERT INTO constitutions SELECT :digest, :content"
@@ -130,6 +137,11 @@ def _insert(db: sqlite3.Connection, seq: int, before: str, entry: Entry) -> str:
     return digest
 
 
+@cache
+def _places(rows: int) -> str:
+    return ", ".join(["(?, ?, ?, ?)"] * rows)
+
+
 def _where(only: Filter) -> tuple[str, list[object]]:
     """A filter as a condition, and its values."""
     terms: list[tuple[str, Sequence[object]]] = [(_IS_RUN, ())]
@@ -137,7 +149,7 @@ def _where(only: Filter) -> tuple[str, list[object]]:
         terms.append(("time >= ?", [only.since]))
     if only.until:
         terms.append(("time < ?", [only.until]))
-    terms += [(f"({' OR '.join(['instr(body, ?)'] * len(group))})", group) for group in only.holds]
+    terms += [(f"({' OR '.join(['instr(body, ?)'] * len(group)) or 'false'})", group) for group in only.holds]
     for texts in only.texts:
         one = f"text IN ({', '.join('?' * len(texts))}, x'')"
         terms.append((f"EXISTS (SELECT 1 FROM texts WHERE texts.seq = records.seq AND {one})", texts))  # noqa: S608

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from guardrails.errors import AuditError
@@ -105,6 +106,27 @@ def prepare(path: Path, db: sqlite3.Connection, *, write: bool) -> None:
         for statement in step:
             db.execute(statement)
     db.execute("COMMIT")
+
+
+def altered(db: sqlite3.Connection) -> str:
+    """What is not as this library makes it: a table, an index or a rule; empty where all are."""
+    import sqlite3
+
+    query = "SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
+    ((version,),) = db.execute("SELECT value FROM meta WHERE name = 'schema'")
+    with closing(sqlite3.connect(":memory:")) as model:
+        for statement in (statement for step in _STEPS[: int(version)] for statement in step):
+            model.execute(statement)
+        made = dict(model.execute(query).fetchall())
+    found = dict(db.execute(query).fetchall())
+    for name in sorted(made.keys() | found.keys()):
+        if made.get(name) != found.get(name):
+            what = "was removed" if name not in found else "was altered" if name in made else "was added"
+            return f"the database's own {name!r} {what}: what it forbids may have been done. {_ASK}"
+    return ""
+
+
+_ASK = "The records fit each other; ask who may change the database, and compare with an export or a checkpoint."
 
 
 def _version(path: Path, db: sqlite3.Connection) -> int | None:

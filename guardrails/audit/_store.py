@@ -187,6 +187,10 @@ class Store(Protocol):
         """The content that is kept under a digest."""
         ...
 
+    def altered(self) -> str:
+        """What of the store's own rules is not as this library makes them, and what to do; empty where all are."""
+        ...
+
     def scrub(self) -> None:
         """See to it that nothing of what was erased is left in the store's files.
 

@@ -103,10 +103,9 @@ class Reader:
         """The body of a record, once it was seen to follow the one before it."""
         seq = record.seq
         before = GENESIS if seq == 1 else self._hash(seq - 1, seq)
-        if not record.texts:
-            self._erased = self._erased.since(self._store)
+        self._erased = self._erased.since(self._store)
         try:
-            fields = Chain(self._kept, () if record.texts else self._erased, seq - 1, before).explain(record)
+            fields = Chain(self._kept, self._erased, seq - 1, before).explain(record)
         except MisfitError as misfit:
             raise AuditError(
                 f"record {seq} (run {run_id}) cannot be trusted: {misfit}."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from guardrails.audit._redact import Redaction, stored
 from guardrails.audit._store import Text, commitment
+from guardrails.audit._vouch import SALT, salts_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 2
 """The version of every body. 1 had no acts and no redaction."""
-
-_SALT = 16  # bytes: nobody guesses what was salted once the salt is gone
 
 
 class Texts:
@@ -36,7 +35,7 @@ class Texts:
         if first != path:
             self._same[path] = first
             return
-        salt, kept = token_bytes(_SALT), stored(text, self._redaction)
+        salt, kept = token_bytes(SALT), stored(text, self._redaction)
         data = (text if kept is None else kept).encode("utf-8", "surrogatepass")
         self._kept.append(Text(path, salt, None if kept is None else data))
         self._commitments[path] = commitment(salt, data)
@@ -53,7 +52,8 @@ class Texts:
     @property
     def fields(self) -> Mapping[str, Any]:
         """What the body holds in the texts' place."""
-        return {"texts": self._commitments, "same": self._same}
+        fields = {"texts": self._commitments, "same": self._same}
+        return fields if self._redaction != "commitments" else {**fields, "salts": salts_digest(self._kept)}
 
 
 def timestamp(time: datetime) -> str:

@@ -114,6 +114,14 @@ class AuditTrail:
         """What people did, in order: decisions, erasures, legal holds."""
         return _acts.acts(self._store)
 
+    def holds(self) -> tuple[Act, ...]:
+        """The legal holds in force.
+
+        Raises:
+            AuditError: what a hold says was altered.
+        """
+        return _acts.holds(self._store)
+
     def wording(self, digest: str) -> Wording | None:
         """The constitution with this digest, as it was in force; None where the trail was not given it."""
         if digest not in self._wordings:
@@ -175,7 +183,7 @@ class AuditTrail:
         Raises:
             AuditError: there is no such hold in force.
         """
-        if hold not in {act.seq for act in _acts.holds(tuple(self.acts()))}:
+        if hold not in {act.seq for act in self.holds()}:
             raise AuditError(f"record {hold} is no legal hold in force.")
         return self._group.append(_acts.lift(hold, by=_said("by", by), reason=_said("reason", reason)))
 

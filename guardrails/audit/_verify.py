@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from guardrails.audit._acts import Erased, erasures
+from guardrails.audit._acts import Erased
 from guardrails.audit._chain import GENESIS, Chain, Verification, digests, verify
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def verify_store(
         return done
     left = [checkpoint for checkpoint in checkpoints if checkpoint.count > done.records]
     rest = _verify(store, records_of(store, done.records), (done.records, done.head), left, progress)
-    return replace(rest, anchored=max(rest.anchored, done.anchored)) if rest else rest
+    return replace(rest, anchored=max(rest.anchored, done.anchored), note=store.altered()) if rest else rest
 
 
 def _in_pieces(
@@ -95,7 +95,7 @@ def _verify(
     def again(record: Record) -> tuple[Record, Erased]:
         # In this order: texts that are gone when the record is read were erased by a record that is there by then.
         found = store.page(record.seq, 1)
-        return found[0] if found else record, Erased(erasures(store))
+        return found[0] if found else record, Erased(()).since(store)
 
-    chain = Chain(digests(store.constitution), Erased(erasures(store)), *after)
+    chain = Chain(digests(store.constitution), Erased(()).since(store), *after)
     return verify(records, chain, checkpoints, progress, again)

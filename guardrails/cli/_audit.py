@@ -13,6 +13,7 @@ import typer
 from rich.text import Text
 
 from guardrails._assemble import DEFAULT_AUDIT
+from guardrails._visible import visible
 from guardrails.audit import AuditTrail, Checkpoint, RunSummary
 from guardrails.cli._data import print_json
 from guardrails.cli._options import (
@@ -110,6 +111,8 @@ def verify(
         print_json(result)
     else:
         console().print(str(result), style="green" if result.ok else "bold red")
+        if result.note:
+            console().print(visible(result.note), style="yellow")
     raise typer.Exit(int(not result.ok))
 
 

@@ -12,7 +12,6 @@ import typer
 from guardrails._assemble import DEFAULT_AUDIT
 from guardrails._visible import visible
 from guardrails.audit import AuditTrail, make_key, public_key_file
-from guardrails.audit import holds as in_force
 from guardrails.cli._audit import progress
 from guardrails.cli._data import print_json
 from guardrails.cli._options import TIMES, Audit, By, Json, Reason, in_utc, name_and_value, open_trail
@@ -101,7 +100,7 @@ def checkpoint(
 
 
 def _list_holds(trail: AuditTrail, *, as_json: bool) -> None:
-    holds = in_force(tuple(trail.acts()))
+    holds = trail.holds()
     if as_json:
         print_json(holds)
         return
