@@ -220,7 +220,7 @@ def test_a_hold_keeps_texts_until_it_is_lifted(trail, redaction):
         with pytest.raises(AuditError, match=rf"legal hold \(record {number}, by Legal: .*--lift {number}"):
             trail.erase(run_id, **WHY)
     pruned = trail.prune(datetime.now(UTC) + timedelta(1), by="cron", reason="retention")
-    assert (pruned.records, pruned.held) == (1, 2)
+    assert (pruned.erased, pruned.held) == (1, 2)
     assert [trail.run(run_id).erased is None for run_id in (held, free, later)] == [True, False, True]
     trail.lift(number, by="Legal", reason="Case 17 was closed")
     with pytest.raises(AuditError, match=f"record {number} is no legal hold in force"):
@@ -244,13 +244,13 @@ def test_pruning_goes_by_time_and_leaves_the_evidence_of_acts(trail):
     aged = [run(trail, time=old + timedelta(days)) for days in range(5)]
     young = run(trail)
     trail.decide(young, agrees=True, by="M. Sato", note="Fine.")
-    assert trail.prune(old + timedelta(3), by="cron", reason="retention").records == 3
+    assert trail.prune(old + timedelta(3), by="cron", reason="retention").erased == 3
     assert [trail.run(run_id).has_texts for run_id in (*aged, young)] == [False] * 3 + [True] * 3
     act = list(trail.acts())[-1]
     assert (act.kind, act.run, act.erases, act.before) == ("erase", None, ((1, 3),), "2026-05-04T00:00:00.000000Z")
-    assert trail.prune(datetime.now(UTC) + timedelta(1), by="cron", reason="retention").records == 4
+    assert trail.prune(datetime.now(UTC) + timedelta(1), by="cron", reason="retention").erased == 4
     assert [(act.by, act.reason) for act in trail.acts() if act.kind == "erase"] == [("cron", "retention")] * 2
-    assert trail.prune(datetime.now(UTC) + timedelta(1), by="cron", reason="retention").records == 0
+    assert trail.prune(datetime.now(UTC) + timedelta(1), by="cron", reason="retention").erased == 0
     assert trail.verify().records == 9
     with pytest.raises(ValueError, match="needs a time zone"):
         trail.prune(datetime(2026, 5, 1), by="cron", reason="x")  # noqa: DTZ001 - the point

@@ -31,6 +31,7 @@ VARYING = [
     (re.compile(r"\b[0-9a-f]{64}\b"), "<hash>"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "<time>"),
     (re.compile(r"\d+\.\d ms"), "<ms>"),
+    (re.compile(r"signed by the key \S+;"), "signed by the key <key>;"),
     (re.compile(r"sqlite:///\S+"), "<trail>"),
 ]
 # Commands that the pages' consoles may use besides our own, for machines that lack them.
@@ -203,7 +204,7 @@ def test_commands_and_options_that_the_pages_name_exist():
     assert named > 10
 
 
-AUDIT = ["list", "show", "verify", "queue", "decide", "hold", "erase", "prune", "checkpoint", "export", "report"]
+AUDIT = ["acts", "list", "show", "verify", "queue", "decide", "hold", "erase", "prune", "checkpoint", "export", "report"]
 COMMANDS = [["review"], ["show"], *(["audit", name] for name in AUDIT)]
 SCRIPTS = {"--check"}  # docs/make_policy.py
 

@@ -14,7 +14,7 @@ from guardrails.audit._export import export
 from guardrails.audit._ids import uuid7
 from guardrails.audit._preference import Preferences
 from guardrails.audit._record import Run, Worker
-from guardrails.audit._redact import REDACTIONS, Redaction
+from guardrails.audit._redact import REDACTIONS, Redaction, stored
 from guardrails.audit._runs import RunSummary, Where
 from guardrails.audit._store import Entry, Record, Store, Text
 from guardrails.audit._stored import StoredRun
@@ -46,5 +46,6 @@ __all__ = [
     "export",
     "make_key",
     "public_key_file",
+    "stored",
     "uuid7",
 ]

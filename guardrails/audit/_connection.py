@@ -176,7 +176,9 @@ class Connection:
                 os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
 
     def _failure(self, error: sqlite3.Error | OSError, done: str) -> AuditError:
-        if isinstance(error, FileNotFoundError):
+        if self._path.is_dir():
+            what, advice = "it is a folder", "Name a file in it."
+        elif isinstance(error, FileNotFoundError):
             what, advice = "its folder does not exist", f"Make it (mkdir -p {self._path.parent}), or name another path."
         elif isinstance(error, OSError):
             what, advice = error.strerror or str(error), "Give this user the right to it, or name another path."

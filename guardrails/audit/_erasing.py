@@ -31,9 +31,9 @@ _BATCH = 1000  # records whose texts go in one transaction
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How many records' texts were erased, and how many older runs keep theirs under a legal hold."""
+    """How many were erased, records by age or runs by what they are, and how many runs a legal hold kept from it."""
 
-    records: int
+    erased: int
     held: int
 
 
@@ -47,22 +47,40 @@ class Eraser:
         self._reason = reason
         self._holds = holds(store)
 
-    def runs(self, run_ids: Iterable[str]) -> None:
-        """Erase runs, or none of them where one is held.
+    def runs(self, run_ids: Iterable[str]) -> int:
+        """Erase runs, or none of them where one is held; returns how many had texts.
 
         Raises:
-            AuditError: a run is under a legal hold, or something keeps the texts in the store's files.
+            AuditError: a run is under a legal hold or was altered, or something keeps the texts in the store's files.
         """
         found = {run_id: self._store.of_run(run_id) for run_id in run_ids}
         for run_id, records in found.items():
-            held = next(filter(None, map(self._held, records)), None)
-            if held:
+            if held := self._hold(records):
                 raise AuditError(f"run {run_id} is under a legal hold ({held}), and nothing was erased.")
-        for run_id, records in found.items():
-            numbers = [record.seq for record in records if record.texts and _kind(record) in _ERASED]
-            if numbers:
-                self._append(erasure(run_id, ranges(numbers), by=self._by, reason=self._reason))
+        count = sum([self._erase(run_id, records) for run_id, records in found.items()])
         self._store.scrub()
+        return count
+
+    def all_but_held(self, run_ids: Iterable[str]) -> Pruned:
+        """Erase runs, but those that are held."""
+        erased = held = 0
+        for run_id in run_ids:
+            records = self._store.of_run(run_id)
+            if self._hold(records):
+                held += 1
+            else:
+                erased += self._erase(run_id, records)
+        self._store.scrub()
+        return Pruned(erased, held)
+
+    def _hold(self, records: Iterable[Record]) -> str:
+        return next(filter(None, map(self._held, records)), "")
+
+    def _erase(self, run_id: str, records: Iterable[Record]) -> bool:
+        numbers = [record.seq for record in records if record.texts and _kind(record) in _ERASED]
+        if numbers:
+            self._append(erasure(run_id, ranges(numbers), by=self._by, reason=self._reason))
+        return bool(numbers)
 
     def before(self, end: datetime, records: Iterable[Record]) -> Pruned:
         """Erase what was recorded before a time, but what is held. `records` are all there are, in order."""

@@ -104,8 +104,9 @@ class Fields(TypedDict):
 
     `redaction` says what is kept of texts; bodies of schema 1 do not have it, and are `full`. `messages` are
     roles, `context` is a count, `labels` are names. `verdicts` is null where those of the last attempt stand.
-    `texts` maps the path of each text to its commitment; `same` maps the path
-    of a text that the record holds already to where it stands. An empty text is in neither.
+    `texts` maps the path of each text to its commitment; `same` maps the path of a text that the record holds
+    already to where it stands. An empty text is in neither. `masked` are the paths of texts that are not kept as
+    they were.
     """
 
     schema: int

@@ -40,8 +40,8 @@ class RunSummary:
 
     `at_fault` are the principles that some draft was found to break or that could not be decided, `undecided`
     those that the last round could not decide, `labels` the names of the labels, `revisions` how many drafts were
-    made by a reviser. `elapsed` is in seconds. `redaction` says what the trail keeps of its texts. The rest is as in
-    `Outcome`.
+    made by a reviser. `elapsed` is in seconds. `redaction` says what the trail keeps of its texts, and `erased`
+    whether they were erased since. The rest is as in `Outcome`.
     """
 
     run_id: str
@@ -58,6 +58,8 @@ class RunSummary:
     revisions: int
     elapsed: float
     undecided: tuple[str, ...] = ()
+    unsafe: tuple[str, ...] = ()
+    erased: bool = False
     usage: Usage = field(default_factory=Usage)
     redaction: Redaction = "full"
 
@@ -125,10 +127,11 @@ WAITING = Filter(holds=(('"status":"blocked"', '"decision":"undecided"', '"numbe
 def is_waiting(run: RunSummary) -> bool:
     """Whether a run waits for a person's decision: blocked, or released with something undecided.
 
-    A stream that its reader left has nothing to decide, unless a judge found something.
+    Of a run that was erased there is nothing to decide on; nor is there of a stream that its reader left, unless a
+    judge found something.
     """
     was_left = run.cause is Cause.INTERRUPTED and not run.at_fault
-    return (run.status is Status.BLOCKED and not was_left) or bool(run.undecided)
+    return not run.erased and ((run.status is Status.BLOCKED and not was_left) or bool(run.undecided))
 
 
 def has_label(fields: Mapping[str, Any], texts: Sequence[Text], name: str, value: str) -> bool:
@@ -150,7 +153,7 @@ def _kept(text: str) -> tuple[bytes, ...]:
     return tuple(one.encode("utf-8", "surrogatepass") for one in kept)
 
 
-def summary(record: Record) -> RunSummary:
+def summary(record: Record, *, is_erased: bool = False) -> RunSummary:
     """The run of a record.
 
     Raises:
@@ -159,7 +162,7 @@ def summary(record: Record) -> RunSummary:
     with as_written(record):  # lists do not check the chain
         fields = cast("Fields", json.loads(record.body))
         check_version(record.seq, fields)
-        return _summary(record.seq, fields)
+        return _summary(record.seq, fields, is_erased=is_erased)
 
 
 def check_version(seq: int, fields: Mapping[str, object]) -> None:
@@ -172,7 +175,7 @@ def check_version(seq: int, fields: Mapping[str, object]) -> None:
         raise AuditError(f"record {seq} was written by a later version. Upgrade constitutional-guardrails.")
 
 
-def _summary(seq: int, fields: Fields) -> RunSummary:
+def _summary(seq: int, fields: Fields, *, is_erased: bool) -> RunSummary:
     if fields["kind"] == "window":
         fields = cast("Fields", {**_INTERRUPTED, **fields})
     attempts = fields["attempts"]
@@ -195,6 +198,8 @@ def _summary(seq: int, fields: Fields) -> RunSummary:
         revisions=sum(1 for attempt in attempts if attempt["reviser"]),
         elapsed=round(fields["elapsed_ms"] / 1000, 6),
         undecided=_principles(last, "undecided"),
+        unsafe=tuple(fields.get("unsafe", ())),
+        erased=is_erased,
         usage=Usage(Tokens(**usage.get("judge", {})), Tokens(**usage.get("revise", {})), fields["abandoned"]),
         redaction=fields.get("redaction", "full"),
     )

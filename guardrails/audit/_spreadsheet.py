@@ -9,6 +9,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
+from guardrails._visible import visible
 from guardrails.audit._lines import WORDING, Line, made, packed, told
 from guardrails.audit._record import strings
 from guardrails.audit._wording import Wording
@@ -25,7 +26,6 @@ _SHOWN = (
 _COLUMNS = (*_SHOWN, "seq", "hash", "body", "texts")
 
 _BREAK = re.compile("\r\n|[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]")
-_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _AT_FAULT = {"violates", "undecided"}
 
 
@@ -77,7 +77,7 @@ _DIFFERS = "its row shows something else than its body and texts say"
 
 def shown(text: str) -> str:
     """A text as a cell that a spreadsheet shows on one line, and does not run."""
-    line = _UNSHOWN.sub("\ufffd", _BREAK.sub(" ↵ ", text).replace("\t", " "))
+    line = visible(_BREAK.sub(" ↵ ", text).replace("\t", " "))
     return "'" + line if _would_run(text) else line
 
 

@@ -28,7 +28,8 @@ class StoredRun:
     `run` is the run that was recorded, with every draft, edit, verdict and text, but for the reply in
     its native type. `seq` and `hash` are its record's. `wording` is what it was judged under, None where
     the trail was not given it. `decisions` are people's, in order. `erased` is the act that erased its texts, which
-    are empty then, as they are where the trail was to keep none (`run.redaction`).
+    are empty then, as they are where the trail was to keep none (`run.redaction`). `masked` are the paths of
+    texts that are not as they were said, `original` say: credentials are never kept, personal data not always.
     """
 
     run: Run
@@ -37,6 +38,7 @@ class StoredRun:
     wording: Wording | None
     decisions: tuple[Act, ...] = ()
     erased: Act | None = None
+    masked: tuple[str, ...] = ()
 
     @property
     def constitution(self) -> bytes | None:
@@ -91,6 +93,7 @@ class Reader:
             self._wording(wording["digest"]) if wording["stored"] else None,
             tuple(decisions),
             None if first.texts or not fields["texts"] else self._erased.by(first.seq),
+            tuple(fields.get("masked", ())),
         )
 
     def _hash(self, seq: int, of: int) -> str:

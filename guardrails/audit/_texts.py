@@ -27,6 +27,7 @@ class Texts:
         self._same: dict[str, str] = {}
         self._kept: list[Text] = []
         self._commitments: dict[str, str] = {}
+        self._masked: list[str] = []
 
     def add(self, path: str, text: str | None) -> None:
         if not text:
@@ -39,6 +40,8 @@ class Texts:
         data = (text if kept is None else kept).encode("utf-8", "surrogatepass")
         self._kept.append(Text(path, salt, None if kept is None else data))
         self._commitments[path] = commitment(salt, data)
+        if kept not in {None, text}:
+            self._masked.append(path)
 
     def add_all(self, path: str, texts: Iterable[str]) -> None:
         for number, text in enumerate(texts):
@@ -52,7 +55,7 @@ class Texts:
     @property
     def fields(self) -> Mapping[str, Any]:
         """What the body holds in the texts' place."""
-        fields = {"texts": self._commitments, "same": self._same}
+        fields = {"texts": self._commitments, "same": self._same, "masked": self._masked}
         return fields if self._redaction != "commitments" else {**fields, "salts": salts_digest(self._kept)}
 
 

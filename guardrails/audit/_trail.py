@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from guardrails.audit import _acts
-from guardrails.audit._acts import Act
+from guardrails.audit._acts import Act, Erased
 from guardrails.audit._chain import Verification
 from guardrails.audit._checkpoint import Checkpoint
 from guardrails.audit._erasing import Eraser, Pruned
@@ -93,14 +93,16 @@ class AuditTrail:
 
     def runs(self, limit: int | None = None, where: Where | None = None) -> Iterator[RunSummary]:
         """The runs, newest first; all of them if there is no limit. They are read as they are asked for."""
-        where = where or Where()
-        return islice(filter(None, (self._wanted(one, where) for one in self._newest(where.filter()))), limit)
+        where, erased = where or Where(), Erased(()).since(self._store)
+        found = (self._wanted(record, where, erased) for record in self._newest(where.filter()))
+        return islice(filter(None, found), limit)
 
     def queue(self, limit: int | None = None) -> Iterator[RunSummary]:
         """The runs that wait for a person's decision, newest first: blocked, or with something undecided."""
         decided = {act.run for act in self.acts() if act.kind == "decision"}
-        found = (run for run in map(summary, self._newest(WAITING)) if is_waiting(run) and run.run_id not in decided)
-        return islice(found, limit)
+        erased = Erased(()).since(self._store)
+        found = (self._wanted(record, Where(), erased) for record in self._newest(WAITING))
+        return islice((run for run in found if run and is_waiting(run) and run.run_id not in decided), limit)
 
     def run(self, run_id: str) -> StoredRun:
         """The run with this id, or whose id alone begins so, as it was recorded.
@@ -187,16 +189,26 @@ class AuditTrail:
             raise AuditError(f"record {hold} is no legal hold in force.")
         return self._group.append(_acts.lift(hold, by=_said("by", by), reason=_said("reason", reason)))
 
-    def erase(self, *run_ids: str, by: str, reason: str) -> None:
+    def erase(self, *run_ids: str, by: str, reason: str) -> int:
         """Remove the texts of runs, and their salts: what was said cannot be read or guessed any more.
 
         The bodies and the chain stay, and the erasure is a record itself. A run that was erased before gets no
-        second record, but the store's files are cleaned again.
+        second record, but the store's files are cleaned again. Returns how many runs had texts to remove. `by` and
+        `reason` stay: they are no place for the name of who wants to be forgotten.
 
         Raises:
-            AuditError: a run is under a legal hold, or something keeps the texts in the store's files.
+            AuditError: a run is under a legal hold, and then none is erased; a run was altered; or something keeps
+                the texts in the store's files.
         """
-        self._eraser(by, reason).runs([self._find(run_id)[0] for run_id in run_ids])
+        return self._eraser(by, reason).runs([self._find(run_id)[0] for run_id in run_ids])
+
+    def erase_where(self, where: Where, *, by: str, reason: str) -> Pruned:
+        """As `erase`, for all runs that fit but those under a legal hold, which keep theirs.
+
+        Raises:
+            AuditError: a run was altered, or something keeps the texts in the store's files.
+        """
+        return self._eraser(by, reason).all_but_held([run.run_id for run in self.runs(where=where) if not run.erased])
 
     def prune(self, before: datetime, *, by: str, reason: str) -> Pruned:
         """Remove the texts of everything that was recorded before a time, but for runs under a legal hold.
@@ -233,8 +245,8 @@ class AuditTrail:
             yield from page
             before = page[-1].seq
 
-    def _wanted(self, record: Record, where: Where) -> RunSummary | None:
-        run = summary(record)
+    def _wanted(self, record: Record, where: Where, erased: Erased) -> RunSummary | None:
+        run = summary(record, is_erased=record.seq in erased)
         if not where.fits(run):
             return None
         if where.severity:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +11,14 @@ import typer
 
 from guardrails._assemble import DEFAULT_AUDIT
 from guardrails._visible import visible
-from guardrails.audit import AuditTrail, make_key, public_key_file
+from guardrails.audit import AuditTrail, Pruned, Where, make_key, public_key_file
 from guardrails.cli._audit import progress
-from guardrails.cli._data import print_json
-from guardrails.cli._options import TIMES, Audit, By, Json, Reason, in_utc, name_and_value, open_trail
+from guardrails.cli._data import new_file, print_json
+from guardrails.cli._options import Audit, By, Json, Reason, name_and_value, open_trail, time_of
 from guardrails.cli._print import console
-from guardrails.errors import AuditError
+from guardrails.errors import ConfigurationError
 
-Runs = Annotated[list[str], typer.Argument(help="The runs' ids, or how they begin.")]
+Runs = Annotated[list[str] | None, typer.Argument(help="The runs' ids, or how they begin.")]
 
 
 def decide(
@@ -34,25 +34,36 @@ def decide(
     console().print(f"record {number}: {'agreed' if agree else 'overruled'} by {visible(by)}")
 
 
-def erase(run: Runs, by: By, reason: Reason, audit: Audit = DEFAULT_AUDIT) -> None:
+def erase(
+    by: By,
+    reason: Annotated[str, typer.Option("--reason", help="Why. It stays: do not name who wants to be forgotten.")],
+    run: Runs = None,
+    label: Annotated[str, typer.Option("--label", help="All runs with this label but those that are held.")] = "",
+    audit: Audit = DEFAULT_AUDIT,
+) -> None:
     """Remove what was said in runs: texts and their salts, for good. The chain stays, and says that it was done."""
+    if bool(run) == bool(label):
+        raise ConfigurationError("say which runs: by their ids, or by --label NAME=VALUE.")
     with open_trail(audit) as trail:
-        trail.erase(*run, by=by, reason=reason)
-    console().print(f"erased: the texts of {', '.join(map(visible, run))}")
-    console().print("Backups, replicas and exports are out of the trail's reach.", style="dim")
+        if run:
+            erased = Pruned(trail.erase(*run, by=by, reason=reason), 0)
+        else:
+            erased = trail.erase_where(Where(labels=(name_and_value(label),)), by=by, reason=reason)
+    _say_erased("run", "", erased)
 
 
 def prune(
-    before: Annotated[datetime, typer.Option("--before", formats=TIMES, help="Erase what is older (UTC).")],
-    by: By = "",
+    before: Annotated[datetime, typer.Option("--before", parser=time_of, metavar="TIME", help="Erase what is older.")],
+    by: Annotated[str, typer.Option("--by", help="Who does it. Default: this system's user.")] = "",
     reason: Reason = "retention",
     audit: Audit = DEFAULT_AUDIT,
 ) -> None:
     """Remove the texts of old runs, but of those under a legal hold."""
+    if before > datetime.now(UTC):
+        raise ConfigurationError(f"{before:%Y-%m-%d %H:%M} UTC is not past: everything would be erased.")
     with open_trail(audit) as trail:
-        pruned = trail.prune(in_utc(before), by=by or getpass.getuser(), reason=reason)
-    kept = f"; {pruned.held} under a legal hold kept theirs" if pruned.held else ""
-    console().print(f"erased: the texts of {pruned.records} records from before {in_utc(before):%Y-%m-%d %H:%M}{kept}")
+        pruned = trail.prune(before, by=by or getpass.getuser(), reason=reason)
+    _say_erased("record", f" from before {before:%Y-%m-%d %H:%M} UTC", pruned)
 
 
 def hold(
@@ -65,9 +76,12 @@ def hold(
 ) -> None:
     """Keep runs from being erased while a legal hold is on them; without options, list the holds in force."""
     with open_trail(audit) as trail:
+        if (by or reason) and not label and lift is None:
+            raise ConfigurationError("say what to hold, --label NAME=VALUE, or which hold to end, --lift NUMBER.")
         if label:
             number = trail.hold(*name_and_value(label), by=by, reason=reason)
-            console().print(f"record {number}: runs with the label {visible(label)} are held")
+            count = sum(1 for run in trail.runs(where=Where(labels=(name_and_value(label),))) if not run.erased)
+            console().print(f"record {number}: runs with the label {visible(label)} are held, {count} so far")
         elif lift is not None:
             number = trail.lift(lift, by=by, reason=reason)
             console().print(f"record {number}: the hold of record {lift} is lifted")
@@ -91,12 +105,17 @@ def checkpoint(
     with open_trail(audit) as trail, progress("verifying") as told:
         made = trail.checkpoint(signs, told)
     file = file or Path(f"trail-{made.count}.checkpoint")
-    try:
-        file.write_text(made.text, encoding="utf-8")
-    except OSError as error:
-        raise AuditError(f"the checkpoint {file} cannot be written: {error.strerror}.") from error
+    with new_file(file) as out:
+        out.write(made.text.encode())
     console().print(f"{file}: signed that record {made.count} is the last one, at {made.time:%Y-%m-%d %H:%M:%S} UTC")
     console().print("Keep it where whoever can write the trail cannot.", style="dim")
+
+
+def _say_erased(what: str, which: str, erased: Pruned) -> None:
+    count, held = erased.erased, erased.held
+    kept = f"; {held} run{'s' if held != 1 else ''} under a legal hold kept theirs" if held else ""
+    console().print(f"erased: the texts of {count} {what}{'s' if count != 1 else ''}{which}{kept}")
+    console().print("Backups, replicas and exports are out of the trail's reach.", style="dim")
 
 
 def _list_holds(trail: AuditTrail, *, as_json: bool) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields, is_dataclass
 from datetime import date, datetime
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
+from guardrails.errors import AuditError
 from guardrails.outcome import Outcome
 
 
@@ -31,3 +36,19 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     raise TypeError(f"{type(value).__name__} is not plain data")
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that was not there before, for this user's eyes only: whoever mistypes must not lose a trail.
+
+    Raises:
+        AuditError: something is there already, or it cannot be written.
+    """
+    try:
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            yield file
+    except FileExistsError as error:
+        raise AuditError(f"{path} is there already, and stays as it is. Name another file.") from error
+    except OSError as error:
+        raise AuditError(f"{path} cannot be written: {error.strerror}.") from error

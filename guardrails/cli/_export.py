@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -15,9 +16,9 @@ import typer
 
 from guardrails import reports
 from guardrails._assemble import DEFAULT_AUDIT
-from guardrails._visible import visible
-from guardrails.audit import AuditTrail, Preferences, export
-from guardrails.cli._audit import progress
+from guardrails.audit import AuditTrail, Checkpoint, Preferences, export
+from guardrails.cli._audit import Checkpoints, PublicKey, progress, say_key
+from guardrails.cli._data import new_file
 from guardrails.cli._options import (
     Audit,
     OfConstitution,
@@ -85,6 +86,11 @@ def report(
     until: Until = None,
     label: OfLabel = None,
     constitution: OfConstitution = "",
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=0, help="Tell only so many interventions, the newest. Default: all.")
+    ] = None,
+    checkpoint: Checkpoints = None,
+    key: PublicKey = None,
     audit: Audit = DEFAULT_AUDIT,
 ) -> None:
     """Verify the trail and write a report: figures, then every intervention with what was changed. One HTML file.
@@ -92,14 +98,22 @@ def report(
     Exit code: 1 where the trail does not verify; the report says so, too.
     """
     wanted = where(status, principle, severity, since, until, label, constitution)
+    anchors = [Checkpoint.read(one, key) for one in checkpoint or ()]
     with open_trail(audit) as trail:
         with progress("verifying") as told:
-            verified = trail.verify(told)
+            verified = trail.verify(told, anchors, processes=os.cpu_count() or 1)
         with progress("reading") as told:
             made = reports.write(
-                trail, file, where=wanted, language=language.value, verification=verified, progress=told
+                trail,
+                file,
+                where=wanted,
+                language=language.value,
+                verification=verified,
+                progress=told,
+                limit=limit,
             )
     console().print(f"{made.path}: {made.runs} runs, {made.interventions} interventions; {verified}")
+    say_key(anchors, key)
     raise typer.Exit(int(not verified))
 
 
@@ -121,8 +135,7 @@ def _write(lines: Iterable[str], out: Path | None) -> None:
     except BrokenPipeError:  # the reader has enough
         sys.stderr.close()
     except OSError as error:
-        name = visible(str(out)) if out else "standard output"
-        raise AuditError(f"{name} cannot be written: {error.strerror}.") from error
+        raise AuditError(f"standard output cannot be written: {error.strerror}.") from error
 
 
 @contextmanager
@@ -130,6 +143,5 @@ def _opened(out: Path | None) -> Iterator[IO[bytes]]:
     if out is None:
         yield sys.stdout.buffer
         return
-    with out.open("wb") as file:
-        out.chmod(0o600)  # it holds what the trail holds
+    with new_file(out) as file:
         yield file

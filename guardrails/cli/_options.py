@@ -12,7 +12,16 @@ from guardrails._assemble import trail_from
 from guardrails.audit import AuditTrail, Where
 from guardrails.outcome import Status
 
-TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
+
+def time_of(text: str) -> datetime:
+    """A time as it is typed, in UTC where it says nothing else."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no date. Write 2026-11-24, or with a time and a zone 2026-11-24T09:00+09:00."
+        ) from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 class Severity(StrEnum):
@@ -24,6 +33,9 @@ class Severity(StrEnum):
     LOW = "low"
 
 
+_FROM = "Only from this time on: 2026-11-24, or 2026-11-24T09:00+09:00. Without a zone it is UTC."
+_TO = "Only before this time."
+
 Audit = Annotated[str, typer.Option("--audit", help="The trail.", envvar="GUARDRAILS_AUDIT")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 By = Annotated[str, typer.Option("--by", help="Who does it. The trail keeps what you say.")]
@@ -34,8 +46,8 @@ OfPrinciple = Annotated[str, typer.Option("--principle", help="Only runs in whic
 OfSeverity = Annotated[
     Severity | None, typer.Option("--severity", help="Only where a principle so grave was at fault.")
 ]
-Since = Annotated[datetime | None, typer.Option("--since", formats=TIMES, help="Only from this time on (UTC).")]
-Until = Annotated[datetime | None, typer.Option("--until", formats=TIMES, help="Only before this time (UTC).")]
+Since = Annotated[datetime | None, typer.Option("--since", parser=time_of, metavar="TIME", help=_FROM)]
+Until = Annotated[datetime | None, typer.Option("--until", parser=time_of, metavar="TIME", help=_TO)]
 OfLabel = Annotated[list[str] | None, typer.Option("--label", help="Only with this label: NAME or NAME=VALUE.")]
 OfConstitution = Annotated[
     str, typer.Option("--constitution", help="Only under this constitution: its name, or how its digest begins.")
@@ -56,16 +68,11 @@ def where(
         status=status,
         principle=principle,
         severity=severity or "",
-        since=in_utc(since) if since else None,
-        until=in_utc(until) if until else None,
+        since=since,
+        until=until,
         labels=tuple(map(name_and_value, label or ())),
         constitution=constitution,
     )
-
-
-def in_utc(time: datetime) -> datetime:
-    """A time as it was typed, in UTC where it says nothing else."""
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def name_and_value(label: str) -> tuple[str, str]:

@@ -11,10 +11,11 @@ from guardrails._visible import visible
 from guardrails.audit import Act, StoredRun, Worker
 from guardrails.cli._data import outcome_data
 from guardrails.cli._print import diff, findings, headline, not_judged, put
+from guardrails.errors import AuditError
 from guardrails.outcome import Attempt, Cause, Outcome
 
 
-def story_data(stored: StoredRun) -> dict[str, Any]:
+def story_data(stored: StoredRun, language: str) -> dict[str, Any]:
     """The story as plain data."""
     told = stored.run
     return {
@@ -27,18 +28,37 @@ def story_data(stored: StoredRun) -> dict[str, Any]:
         "revisers": told.revisers,
         "exchange": {"messages": told.exchange.messages, "context": told.exchange.context},
         "outcome": outcome_data(told.outcome),
-        "wording": dict(_wordings(stored)),
+        "wording": dict(_wordings(stored, language)),
+        "masked": stored.masked,
         "decisions": stored.decisions,
         "erased": stored.erased,
     }
 
 
-def tell(out: Console, stored: StoredRun, url: str) -> None:
+def tell_wording(out: Console, stored: StoredRun, language: str) -> None:
+    """Print every principle as it was in force.
+
+    Raises:
+        AuditError: the trail was not given the wording.
+    """
+    if stored.wording is None:
+        raise AuditError("the trail was not given the wording that this run was judged under, only its digest.")
+    out.print(f"{stored.wording.name} {stored.wording.version}", style="bold")
+    out.print(f"sha256 {stored.wording.digest}", style="dim")
+    for principle in stored.wording.principles:
+        out.print(f"\n{visible(principle)} ({stored.wording.severity(principle)})", style="bold")
+        out.print(f"  {visible(stored.wording.said(principle, 'title', language))}")
+        out.print(f"  {visible(stored.wording.said(principle, 'rule', language))}")
+
+
+def tell(out: Console, stored: StoredRun, url: str, language: str) -> None:
     """Print the story."""
     run, outcome = stored.run, stored.run.outcome
     out.print(headline(outcome).append(f"  {run.time:%Y-%m-%d %H:%M:%S} UTC", style="dim"))
     out.print(f"run {outcome.run_id}, record {stored.seq} of {url}", style="dim")
     out.print(f"wording sha256 {outcome.constitution.digest}", style="dim")
+    if outcome.unsafe:
+        out.print(f"opened defaults: {', '.join(outcome.unsafe)}", style="dim")
     if stored.has_texts:
         _tell_exchange(out, stored)
     for number, attempt in enumerate(outcome.attempts):
@@ -51,7 +71,7 @@ def tell(out: Console, stored: StoredRun, url: str) -> None:
         _tell_released(out, outcome)
     if outcome.unjudged:
         out.print(f"not judged: {not_judged(outcome)}", style="dim")
-    for principle, wording in _wordings(stored):
+    for principle, wording in _wordings(stored, language):
         out.print(f"\nthe wording of {principle} then", style="bold")
         out.print(f"  {visible(wording['rule'])}")
     _tell_acts(out, stored)
@@ -66,8 +86,8 @@ def tell(out: Console, stored: StoredRun, url: str) -> None:
 
 def _tell_exchange(out: Console, stored: StoredRun) -> None:
     run = stored.run
-    if run.redaction == "redacted":
-        out.print("personal data in it was masked before it was stored", style="dim")
+    if stored.masked:
+        out.print(f"masked before it was stored, and not as it was said: {', '.join(stored.masked)}", style="yellow")
     for name, value in run.labels.items():
         out.print(f"label {name}: {visible(value)}", style="dim")
     for message in run.exchange.messages:
@@ -105,7 +125,7 @@ def _signed(act: Act) -> str:
     return f" by {by}, {act.time:%Y-%m-%d %H:%M:%S} UTC (record {act.seq})"
 
 
-def _wordings(stored: StoredRun) -> Iterator[tuple[str, dict[str, str]]]:
+def _wordings(stored: StoredRun, language: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Of each principle that was at fault: its rule as it stood then, from the trail alone."""
     if stored.wording is None:
         return
@@ -113,7 +133,8 @@ def _wordings(stored: StoredRun) -> Iterator[tuple[str, dict[str, str]]]:
     for principle in dict.fromkeys(v.principle for v in verdicts if v.decision != "complies"):
         if principle in stored.wording.principles:
             severity, said = stored.wording.severity(principle), stored.wording.said
-            yield principle, {"severity": severity, "title": said(principle, "title"), "rule": said(principle, "rule")}
+            texts = {key: said(principle, key, language) for key in ("title", "rule")}
+            yield principle, {"severity": severity, **texts}
 
 
 def _origin(number: int, attempt: Attempt, outcome: Outcome) -> str:

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any, TypeAlias
 
 from guardrails import __version__, _labels, _observe
+from guardrails.audit import stored
 from guardrails.constitution import Constitution
 from guardrails.errors import Blocked, ConfigurationError, ModelError
 from guardrails.models import Ask, ModelReply, ModelRequest
@@ -48,7 +49,8 @@ def instrument(
     Call it once, where the application sets its telemetry up. A process has one such observer: the last call is in
     force. The providers are the global ones unless given.
 
-    `content` adds what was said: the reply and its revision, prompts, answers, critiques and the values of labels.
+    `content` adds what was said, with credentials and personal data masked, whatever a guard's own `redaction`: the
+    reply and its revision, prompts, answers, critiques and the values of labels.
     Without it no span, event or metric holds any of that; ids of principles and names of models and judges they do.
 
     Raises:
@@ -148,7 +150,7 @@ class _Call:
         }
         own = {"guardrails.constitution.digest": ref.digest}
         if telemetry.content:
-            own |= {f"guardrails.label.{name}": _encodable(value) for name, value in _labels.current().items()}
+            own |= {f"guardrails.label.{name}": _shown(value) for name, value in _labels.current().items()}
         self._span = telemetry.tracer.start_span(f"guard {ref.name}", attributes=self._common | own)
         self._began = monotonic()
         self._failure: _Attributes = {}
@@ -219,7 +221,7 @@ def _told(outcome: Outcome, choices: int, *, content: bool) -> _Attributes:
         "guardrails.flags": outcome.flags,
         "guardrails.unjudged": outcome.unjudged,
         "guardrails.unsafe": outcome.unsafe,
-        **{name: _encodable(text) for name, text in said.items()},
+        **{name: _shown(text) for name, text in said.items()},
     }
 
 
@@ -242,7 +244,7 @@ def _scored(verdict: Verdict, *, content: bool) -> _Attributes:
     if verdict.confidence is not None:
         scored["gen_ai.evaluation.score.value"] = float(verdict.confidence)
     if content and (verdict.critique or verdict.reason):
-        scored["gen_ai.evaluation.explanation"] = _encodable(verdict.critique or verdict.reason)
+        scored["gen_ai.evaluation.explanation"] = _shown(verdict.critique or verdict.reason)
     return scored
 
 
@@ -274,16 +276,16 @@ def _message(role: str, text: str) -> Mapping[str, Any]:
 
 
 def _part(text: str) -> Mapping[str, str]:
-    return {"type": "text", "content": text}
+    return {"type": "text", "content": _shown(text)}
 
 
 def _json(value: Any) -> str:
-    return _encodable(json.dumps(value, ensure_ascii=False))
+    return json.dumps(value, ensure_ascii=False)
 
 
-def _encodable(text: str) -> str:
-    """The text without halves of characters: exporters send UTF-8, and would lose all they send with this."""
-    return text.encode("utf-8", "replace").decode()
+def _shown(text: str) -> str:
+    """The text less credentials and personal data, and without halves of characters, which no exporter can send."""
+    return (stored(text, "redacted") or "").encode("utf-8", "replace").decode()
 
 
 __all__ = ["instrument"]
