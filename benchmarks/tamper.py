@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from test_audit import CONTENT, WORDING, a_run, sql, unguarded
+from trails import CONTENT, WORDING, a_run, sql, unguarded
 
 from guardrails.audit import AuditTrail, StreamWindow, make_key, uuid7
 from guardrails.audit._chain import GENESIS, link

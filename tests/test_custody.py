@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stores import database, postgres, url  # noqa: F401 - fixtures
-from test_audit import CONTENT, WORDING, a_run
+from trails import CONTENT, WORDING, a_run
 
 from guardrails import AuditTrail, Status
 from guardrails.audit import LEGAL_HOLD, Checkpoint, Run, StreamWindow, Where, make_key, public_key_file, uuid7
@@ -18,12 +17,14 @@ from guardrails.exchange import Exchange
 from guardrails.outcome import Attempt, Cause, ConstitutionRef, Outcome
 from guardrails.verdict import Decision, Verdict
 
+pytest_plugins = ["stores"]
+
 WHY = {"by": "M. Sato", "reason": "GDPR article 17"}
 SAID = "It cannot fall. It costs 0.2%."
 
 
 @pytest.fixture
-def trail(url):  # noqa: F811
+def trail(url):
     with AuditTrail.open(url) as trail:
         yield trail
 

@@ -94,8 +94,10 @@ def test_a_salt_of_a_text_that_was_not_kept_is_vouched_for(path):
         ("DROP INDEX records_time", "'records_time' was removed"),
         ("CREATE TRIGGER extra AFTER INSERT ON records BEGIN SELECT 1; END", "'extra' was added"),
         (
-            "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, '$.status', '$.other')"
-            " WHERE name = 'records'",
+            (
+                "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, '$.status', '$.other')"
+                " WHERE name = 'records'"
+            ),
             "'records' was altered",
         ),
     ],

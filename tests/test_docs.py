@@ -204,7 +204,20 @@ def test_commands_and_options_that_the_pages_name_exist():
     assert named > 10
 
 
-AUDIT = ["acts", "list", "show", "verify", "queue", "decide", "hold", "erase", "prune", "checkpoint", "export", "report"]
+AUDIT = [
+    "acts",
+    "list",
+    "show",
+    "verify",
+    "queue",
+    "decide",
+    "hold",
+    "erase",
+    "prune",
+    "checkpoint",
+    "export",
+    "report",
+]
 COMMANDS = [["review"], ["show"], *(["audit", name] for name in AUDIT)]
 SCRIPTS = {"--check"}  # docs/make_policy.py
 

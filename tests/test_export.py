@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import runs
 from support import hostile_text
-from test_audit import CONTENT, WORDING, a_run, runs
+from trails import CONTENT, WORDING, a_run
 
 from guardrails.audit import AuditTrail, Record, Text
 from guardrails.audit._chain import GENESIS

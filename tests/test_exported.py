@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_audit import CONTENT, a_run, flip, runs
+from strategies import flip, runs
+from trails import CONTENT, a_run
 
 from guardrails.audit import REDACTIONS, AuditTrail, Checkpoint, Record, StreamWindow, Where, uuid7
 from guardrails.audit._chain import GENESIS, link

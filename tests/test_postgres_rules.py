@@ -1,10 +1,11 @@
 """Whether the rules of a trail in PostgreSQL are still those that the library made."""
 
 import pytest
-from stores import database, postgres  # noqa: F401 - fixtures
 from trails import CONTENT, a_run
 
 from guardrails import AuditTrail
+
+pytest_plugins = ["stores"]
 
 
 @pytest.mark.parametrize(
@@ -13,13 +14,17 @@ from guardrails import AuditTrail
         ("ALTER TABLE guardrails.records DISABLE TRIGGER no_change", "trigger 'records.no_change' was removed"),
         ("DROP TRIGGER with_erasure ON guardrails.texts", "trigger 'texts.with_erasure' was removed"),
         (
-            "CREATE TRIGGER extra AFTER INSERT ON guardrails.records FOR EACH STATEMENT"
-            " EXECUTE FUNCTION guardrails.refuse('x')",
+            (
+                "CREATE TRIGGER extra AFTER INSERT ON guardrails.records FOR EACH STATEMENT"
+                " EXECUTE FUNCTION guardrails.refuse('x')"
+            ),
             "trigger 'records.extra' was added",
         ),
         (
-            "CREATE OR REPLACE FUNCTION guardrails.refuse() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN RETURN NULL; END $$",
+            (
+                "CREATE OR REPLACE FUNCTION guardrails.refuse() RETURNS trigger LANGUAGE plpgsql AS"
+                " $$ BEGIN RETURN NULL; END $$"
+            ),
             "function 'refuse' was altered",
         ),
         (
@@ -29,7 +34,7 @@ from guardrails import AuditTrail
     ],
     ids=["disabled", "dropped", "added", "function", "column"],
 )
-def test_rules_that_are_not_the_librarys_are_named(statement, says, database, postgres):  # noqa: F811
+def test_rules_that_are_not_the_librarys_are_named(statement, says, database):
     import psycopg
 
     with AuditTrail.open(database) as trail:

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_audit import WORDING, a_run, runs
+from strategies import runs
+from trails import WORDING, a_run
 
 from guardrails.audit import AuditTrail
 from guardrails.audit._export import export

@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from stores import database, postgres, url  # noqa: F401 - fixtures
 
 from guardrails import AuditTrail, Guard
 from guardrails.audit._store import open_store
 from guardrails.errors import AuditError
 from guardrails.models import ModelReply
+
+pytest_plugins = ["stores"]
 
 ROOT = Path(__file__).parents[1]
 FINE = ["It costs 0.2% a year. ", "It holds bonds of many countries, and more. ", "It is paid out in May."]
@@ -59,13 +60,13 @@ class Watched:
 
 
 @pytest.fixture
-def reader(url):  # noqa: F811
+def reader(url):
     reader = Reader(url)
     yield reader
     reader.close()
 
 
-def test_a_reply_comes_out_after_its_record(url, reader):  # noqa: F811
+def test_a_reply_comes_out_after_its_record(url, reader):
     released = []
     store = Watched(open_store(url), released)
     guard = Guard("finance", judge="rules", allow_unjudged=True, audit=AuditTrail(store))
@@ -80,7 +81,7 @@ def test_a_reply_comes_out_after_its_record(url, reader):  # noqa: F811
     assert store.before == ["".join(released[:number]) for number in range(3)]
 
 
-def test_every_sentence_of_a_stream_comes_out_after_its_record(url, reader):  # noqa: F811
+def test_every_sentence_of_a_stream_comes_out_after_its_record(url, reader):
     released = []
     store = Watched(open_store(url), released)
     guard = Guard("finance", judge="rules", allow_unjudged=True, audit=AuditTrail(store))
@@ -92,7 +93,7 @@ def test_every_sentence_of_a_stream_comes_out_after_its_record(url, reader):  # 
     assert "".join(FINE).startswith(store.before[-1])
 
 
-async def test_of_many_at_a_time_each_comes_out_after_its_own_record(url, reader):  # noqa: F811
+async def test_of_many_at_a_time_each_comes_out_after_its_own_record(url, reader):
     async def model(request):
         await asyncio.sleep(0)
         return ModelReply('{"findings": []}')

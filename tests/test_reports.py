@@ -14,18 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import constitution, hostile_text, principle
-from test_audit import unguarded
+from trails import unguarded
 
 from guardrails import AuditTrail, Guard, labels, reports
+from guardrails._differences import differences, numbered
+from guardrails._visible import as_html, visible
 from guardrails.audit import Run, RunSummary, StreamWindow, Verification, Where, Wording, uuid7
 from guardrails.errors import AuditError, ConfigurationError, ModelError
 from guardrails.exchange import Exchange, Message
 from guardrails.outcome import Attempt, Cause, ConstitutionRef, Outcome, Status, Tokens, Usage
 from guardrails.reports._charts import nice, stacked
-from guardrails._differences import differences, numbered
 from guardrails.reports._figures import MOST_REVISIONS, Figures
 from guardrails.reports._timeline import UNITS, Latencies, Timeline
-from guardrails._visible import as_html, visible
 from guardrails.reports._words import WORDS
 from guardrails.sentences import split
 from guardrails.testing import ScriptedModel, edits, finding

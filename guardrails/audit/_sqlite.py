@@ -18,7 +18,7 @@ from guardrails.audit._store import Filter, Record, Text
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from guardrails.audit._store import Entry
@@ -48,6 +48,7 @@ class SqliteStore:
         with self._connection.transaction(write=True) as db:
             last = db.execute("SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1").fetchone()
             seq, before = last or (0, GENESIS)
+            _keep_constitutions(db, {entry.digest: entry.constitution for entry in entries if entry.constitution})
             for number, entry in enumerate(entries, seq + 1):
                 before = _insert(db, number, before, entry)
         return range(seq + 1, seq + 1 + len(entries))
@@ -127,14 +128,15 @@ def _insert(db: sqlite3.Connection, seq: int, before: str, entry: Entry) -> str:
         # No text is empty; an empty one stands for a text that was not to be kept.
         rows = [(seq, path, salt, text or b"") for path, salt, text in entry.texts[start : start + _ROWS]]
         db.execute(f"INSERT INTO texts VALUES {_places(len(rows))}", [value for row in rows for value in row])  # noqa: S608
-    if entry.constitution:
-        db.execute(
-            "INSERT INTO constitutions SELECT :digest, :content"
-            " WHERE NOT EXISTS (SELECT 1 FROM constitutions WHERE digest = :digest)",
-            {"digest": entry.digest, "content": entry.constitution},
-        )
-    db.executemany("DELETE FROM texts WHERE seq BETWEEN ? AND ?", entry.erases)
+    if entry.erases:
+        db.executemany("DELETE FROM texts WHERE seq BETWEEN ? AND ?", entry.erases)
     return digest
+
+
+def _keep_constitutions(db: sqlite3.Connection, contents: Mapping[str, bytes]) -> None:
+    for digest, content in contents.items():
+        if db.execute("SELECT 1 FROM constitutions WHERE digest = ?", (digest,)).fetchone() is None:
+            db.execute("INSERT INTO constitutions VALUES (?, ?)", (digest, content))
 
 
 @cache
