@@ -26,14 +26,24 @@ class Recorder:
         self._redaction = redaction
         self._own = {"library": __version__, "language": language, "on_blocked": on_blocked}
 
-    def outcome(self, exchange: Exchange, outcome: Outcome, labels: Mapping[str, str]) -> None:
+    def outcome(
+        self, exchange: Exchange, outcome: Outcome, labels: Mapping[str, str], *, streamed: bool = False
+    ) -> None:
         """Make an outcome durable; nothing of it may be released before. `exchange` holds the original reply.
 
         Raises:
             AuditError: it could not be recorded.
         """
         if self._trail is not None:
-            run = Run(exchange, outcome, *self._workers, labels=labels, guard=self._settings, redaction=self._redaction)
+            run = Run(
+                exchange,
+                outcome,
+                *self._workers,
+                labels=labels,
+                guard=self._settings,
+                redaction=self._redaction,
+                streamed=streamed,
+            )
             self._trail.record(run, self._setup.constitution.content)
 
     def window(self, exchange: Exchange, run_id: str, window: Window, labels: Mapping[str, str]) -> None:

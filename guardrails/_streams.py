@@ -69,7 +69,7 @@ class Streams:
         if isinstance(what, Window):
             self.recorder.window(lane.exchange, lane.run_id, what, labels)
         else:
-            self.recorder.outcome(lane.exchange.with_reply(what.original), what, labels)
+            self.recorder.outcome(lane.exchange.with_reply(what.original), what, labels, streamed=True)
 
 
 def _observed(source: Iterable[Any], heard: Overheard) -> Generator[Any, None, None]:

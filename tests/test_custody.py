@@ -368,12 +368,32 @@ def test_an_empty_trail_is_not_signed(tmp_path, key):
         (lambda told: told | {"time": "2026-01-01T00:00:00.000000Z"}, "does not fit: it was altered"),
         (lambda told: told | {"signature": told["signature"][::-1]}, "does not fit: it was altered"),
         (lambda told: told | {"key": "AAAA"}, "does not fit: it was altered"),
+        (lambda told: told | {"count": 1.5}, "not as it was written"),
+        (lambda told: told | {"checkpoint": True}, "not as it was written"),
+        (lambda told: told | {"more": 1}, "not as it was written"),
+        (lambda told: told | {"time": told["time"].replace("Z", "+09:00")}, "not as it was written"),
+        (lambda told: told | {"count": float("inf")}, "is no checkpoint"),
         (lambda told: told | {"checkpoint": 2}, "later version"),
         (lambda told: told | {"time": "yesterday"}, "is no checkpoint"),
         (lambda told: {}, "is no checkpoint"),
         (lambda told: [1], "is no checkpoint"),
     ],
-    ids=["count", "head", "time", "signature", "key", "version", "no time", "empty", "a list"],
+    ids=[
+        "count",
+        "head",
+        "time",
+        "signature",
+        "key",
+        "half",
+        "true",
+        "more",
+        "zone",
+        "infinite",
+        "version",
+        "no time",
+        "empty",
+        "a list",
+    ],
 )
 def test_a_checkpoint_that_was_altered_says_so(change, says, tmp_path, key):
     with AuditTrail.open(tmp_path / "audit.db") as trail:
@@ -414,3 +434,74 @@ def test_an_act_erases_only_what_was_there_before_it(said):
     expected = {n for first, more, seq in said if first + more < seq for n in range(first, first + more + 1)}
     assert {n for n in range(1, 80) if n in Erased(acts)} == expected
     assert "1" not in Erased(acts)
+
+
+# What happens meanwhile
+
+
+def test_what_comes_of_a_stream_after_it_was_erased_is_erased_too(trail):
+    """Its reader may have read on while somebody erased it."""
+    run_id, exchange = uuid7(), Exchange("Is it safe?")
+
+    def window(number, text):
+        return StreamWindow(run_id, number, WORDING, exchange, text, (Attempt(text, first=number),))
+
+    trail.record(window(1, "It is. "))
+    trail.erase(run_id, **WHY)
+    trail.record(window(2, "A secret. "))
+    outcome = Outcome(Status.PASSED, "It is. A secret.", run_id, WORDING, "It is. A secret.")
+    trail.record(Run(Exchange("Is it safe?", outcome.original), outcome, streamed=True))
+    said = b"".join(text.text for record in trail.records() for text in record.texts)
+    assert b"secret" not in said
+    assert trail.run(run_id).erased
+    assert trail.verify()
+
+
+def test_a_hold_that_comes_while_others_erase_is_heeded(trail):
+    """Pruning a large trail takes its time, and a hold returns a number meanwhile: it holds from then on."""
+    held, free = run(trail, labels={"case": "42"}), run(trail, labels={"case": "43"})
+    eraser = trail._eraser("cron", "retention")
+    trail.hold("case", "42", by="Legal", reason="Case 17")
+    pruned = eraser.before(datetime.now(UTC) + timedelta(1), trail.records())
+    assert (pruned.erased, trail.run(held).has_texts, trail.run(free).has_texts) == (1, True, False)
+
+
+def test_what_a_killed_stream_was_found_to_break_is_found_in_every_window(trail):
+    run_id = uuid7()
+    for number, verdicts in enumerate([(), (violates("fees"),), ()], 1):
+        attempts = (Attempt("Text. ", verdicts, first=number),)
+        window = StreamWindow(run_id, number, WORDING, Exchange("Is it safe?"), "Text. ", attempts, {"case": "42"})
+        trail.record(window)
+    (found,) = trail.runs(where=Where(principle="fees", labels=(("case", "42"),)))
+    assert (found.at_fault, found.labels, found.seq) == (("fees",), ("case",), trail.run(run_id).seq)
+    assert ids(trail.queue()) == [run_id]
+    assert ids(trail.runs(where=Where(principle="other"))) == []
+
+
+def test_a_held_run_keeps_what_a_slow_clock_says_of_it(trail):
+    held = run(trail, labels={LEGAL_HOLD: "17"}, time=datetime.now(UTC) + timedelta(hours=1))
+    trail.decide(held, agrees=True, by="M. Sato", note="As it should.")
+    assert trail.prune(datetime.now(UTC) + timedelta(minutes=1), by="cron", reason="retention").erased == 0
+    assert trail.run(held).decisions[0].reason == "As it should."
+
+
+def test_all_runs_of_a_label_are_erased_but_those_that_are_held_or_cannot_be_told(trail):
+    mine = [run(trail, labels={"user": "u7"}) for _ in range(2)]
+    held = run(trail, labels={"user": "u7", LEGAL_HOLD: "x"})
+    other = run(trail, labels={"user": "u8"})
+    erased = trail.erase_where(Where(labels=(("user", "u7"),)), **WHY)
+    assert (erased.erased, erased.held) == (2, 1)
+    assert [trail.run(run_id).has_texts for run_id in (*mine, held, other)] == [False, False, True, True]
+    run(trail, labels={"user": "jane@example.com"}, redaction="redacted")
+    with pytest.raises(AuditError, match="the label's value was masked, and another one may look the same"):
+        trail.erase_where(Where(labels=(("user", "john@example.com"),)), **WHY)
+    assert trail.verify()
+
+
+def test_times_without_a_zone_and_names_without_letters_are_refused(trail):
+    with pytest.raises(ValueError, match="need a time zone"):
+        Where(since=datetime(2026, 11, 1))  # noqa: DTZ001 - the point
+    with pytest.raises(AuditError, match="label is empty"):
+        trail.hold("", "42", **WHY)
+    with pytest.raises(ValueError, match="redaction='none' is not one of full, redacted, commitments"):
+        run(trail, redaction="none")

@@ -1,5 +1,8 @@
 """Group commit: callers share transactions, each is told its own number or error, and none is left waiting."""
 
+import itertools
+import random
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -94,6 +97,43 @@ def test_a_writer_that_is_interrupted_leaves_nobody_waiting():
     assert [one.exception() for one in rest] == [None] * 5
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
+def test_interrupts_anywhere_leave_a_group_that_works():
+    """As Ctrl-C in a notebook, or a worker's soft time limit: an exception between any two instructions."""
+
+    def interrupt(*_):
+        raise InterruptedError
+
+    numbers, stop = itertools.count(1), threading.Event()
+    group = Group(lambda entries: [next(numbers) for _ in entries])
+
+    def others():
+        while not stop.is_set():
+            group.append(Entry({"id": 0}))
+
+    threads = [threading.Thread(target=others) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    before, count = signal.signal(signal.SIGALRM, interrupt), 0
+    try:
+        while count < 300:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 2e-4))
+                for _ in range(50):
+                    group.append(Entry({"id": 1}))
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except InterruptedError:
+                count += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        stop.set()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
+    assert group.append(Entry({"id": 2}))
+
+
 def test_everybody_gets_an_own_number_under_load():
     count, lock = [0], threading.Lock()
 
@@ -108,4 +148,4 @@ def test_everybody_gets_an_own_number_under_load():
         numbers = list(pool.map(lambda n: group.append(Entry({"id": n})), range(5000)))
     assert sorted(numbers) == list(range(5000))
     assert not group._queue
-    assert not group._is_led
+    assert not group._lock.locked()

@@ -25,6 +25,8 @@ from guardrails.exchange import Exchange, Message
 from guardrails.outcome import Attempt, Cause, ConstitutionRef, Outcome, Status, Tokens, Usage
 from guardrails.reports._charts import nice, stacked
 from guardrails.reports._figures import MOST_REVISIONS, Figures
+from guardrails.reports._phrases import PHRASES, meaning
+from guardrails.reports._result import ENFORCED, Result, result_of
 from guardrails.reports._timeline import UNITS, Latencies, Timeline
 from guardrails.reports._words import WORDS
 from guardrails.sentences import split
@@ -155,6 +157,7 @@ summaries = st.builds(
     revisions=st.integers(0, 8),
     elapsed=st.floats(0, 1000),
     undecided=_names,
+    erased=st.booleans(),
     usage=st.builds(Usage, *[st.builds(Tokens, *[st.integers(0, 10**6)] * 4)] * 2),
 )
 
@@ -166,23 +169,26 @@ def test_figures_are_those_of_a_plain_count(runs):
     for run in runs:
         figures.add(run, wording)
     assert figures.runs == len(runs)
-    assert figures.statuses == Counter(run.status for run in runs)
-    assert figures.causes == Counter(run.cause for run in runs if run.cause and run.status == "blocked")
+    assert figures.results == Counter(map(result_of, runs))
+    for result, enforced in ((Result.BLOCKED, True), (Result.WOULD_BLOCK, False)):
+        blocked = (run for run in runs if run.status == "blocked" and run.enforced == enforced)
+        assert figures.causes[result] == Counter(run.cause for run in blocked if run.cause)
     for name, at_fault in figures.principles.items():
         of = [run for run in runs if name in run.at_fault]
         assert at_fault.tally.runs == len(of)
-        assert at_fault.tally.blocked == sum(run.status == "blocked" for run in of)
-        assert at_fault.tally.undecided == sum(name in run.undecided for run in of)
+        assert at_fault.tally.results == Counter(map(result_of, of))
+        assert at_fault.tally.undecided == Counter(result_of(run) for run in of if name in run.undecided)
     assert figures.principles.keys() == {name for run in runs for name in run.at_fault}
     for severity, names in {"critical": {"no-promises"}, "low": {"balance"}, "": {"unknown"}, "high": set()}.items():
         of = [run for run in runs if names & {*run.at_fault}]
         assert figures.severities[severity].runs == len(of)
-        assert figures.severities[severity].revised == sum(run.status == "revised" for run in of)
-    assert figures.revisions == Counter((run.status, min(run.revisions, MOST_REVISIONS)) for run in runs)
+        assert figures.severities[severity].results == Counter(map(result_of, of))
+    assert figures.revisions == Counter((result_of(run), min(run.revisions, MOST_REVISIONS)) for run in runs)
     assert figures.judge == sum((run.usage.judge for run in runs), Tokens())
     assert figures.revise == sum((run.usage.revise for run in runs), Tokens())
-    assert figures.notes["monitored"] == sum(run.status != "passed" and not run.enforced for run in runs)
-    assert figures.notes["undecided"] == sum(run.status != "blocked" and bool(run.undecided) for run in runs)
+    assert figures.notes["undecided"] == sum(result_of(run) in ENFORCED[:2] and bool(run.undecided) for run in runs)
+    assert figures.notes["erased"] == sum(run.erased for run in runs)
+    assert set(figures.kinds) == {*ENFORCED, *map(result_of, runs)}
     assert sum(latency.count for latency in figures.latencies.values()) == sum(bool(run.elapsed) for run in runs)
 
 
@@ -200,28 +206,28 @@ def test_a_latency_is_never_stated_too_short_and_at_most_a_bucket_too_long(secon
     assert latencies.longest == max(seconds)
 
 
-@given(st.lists(st.tuples(st.datetimes(timezones=st.just(UTC)), st.sampled_from(Status)), max_size=30))
+@given(st.lists(st.tuples(st.datetimes(timezones=st.just(UTC)), st.sampled_from(Result)), max_size=30))
 def test_every_run_is_in_one_period_and_periods_stay_few(runs):
     """Whatever the times: nothing is lost when periods become coarser, and their order has no gap."""
     timeline = Timeline()
-    for time, status in runs:
-        timeline.add(time, status)
+    for time, result in runs:
+        timeline.add(time, result)
     periods = list(timeline.periods())
-    assert sum(period.passed + period.revised + period.blocked for period in periods) == len(runs)
+    assert sum(sum(period.results.values()) for period in periods) == len(runs)
     assert not timeline.unit.most or len(periods) <= timeline.unit.most
     indexes = [timeline.unit.index(period.start) for period in periods]
     assert indexes == list(range(indexes[0], indexes[-1] + 1)) if indexes else not runs
     for period in periods:
-        of = [status for time, status in runs if timeline.unit.index(time) == timeline.unit.index(period.start)]
-        assert (period.passed, period.revised, period.blocked) == tuple(of.count(status) for status in Status)
+        of = [result for time, result in runs if timeline.unit.index(time) == timeline.unit.index(period.start)]
+        assert period.results == Counter(of)
 
 
 def test_periods_are_as_fine_as_the_time_allows():
     """Hours within two days, days within a season, then months, then years."""
     for span, unit in ((1, "hour"), (47, "hour"), (48, "day"), (24 * 120, "day"), (24 * 130, "month"), (10**5, "year")):
         timeline = Timeline()
-        timeline.add(START, Status.PASSED)
-        timeline.add(START - timedelta(hours=span), Status.PASSED)
+        timeline.add(START, Result.PASSED)
+        timeline.add(START - timedelta(hours=span), Result.PASSED)
         assert timeline.unit.name == unit
     assert UNITS[-1].most is None
 
@@ -253,16 +259,16 @@ def test_the_page_states_the_figures(trail):
     html = page(trail)
     summary = rows(html, "summary")
     assert summary["Released as written"] == ["7", "70.0%"]
-    assert summary["Revised"] == ["2", "20.0%"]
+    assert summary["Revised"] == ["1", "10.0%"]
     assert summary["Blocked"] == ["1", "10.0%"]
     assert summary["a principle was broken"] == ["1", "10.0%"]
-    assert summary["Revised or blocked in monitor mode: the original was released"] == ["1", "10.0%"]
-    assert rows(html, "by_principle")["No promisesno-promises · Critical"][1:] == ["3", "2", "1", "0"]
-    assert rows(html, "by_severity")["Critical"][1:] == ["3", "2", "1", "0"]
-    assert rows(html, "revisions")["1"] == ["2", "1"]
+    assert summary["Would have been revised (monitor mode; the original was released)"] == ["1", "10.0%"]
+    assert rows(html, "by_principle")["No promisesno-promises · Critical"][1:] == ["3", "0", "1", "1", "1"]
+    assert rows(html, "by_severity")["Critical"][1:] == ["3", "0", "1", "1", "1"]
+    assert rows(html, "revisions")["1"] == ["1", "1", "1"]
     assert rows(html, "tokens")["Judging"] == ["10", "20", "9,000", "8,000", "120"]
-    assert rows(html, "latency")["Revised"] == ["2", *["250 ms"] * 4]
-    assert rows(html, "over_time")["2026-11-23 09:00"] == ["7", "2", "1"]
+    assert rows(html, "latency")["Revised"] == ["1", *["250 ms"] * 4]
+    assert rows(html, "over_time")["2026-11-23 09:00"] == ["7", "1", "1", "1"]
 
 
 def test_what_is_undecided_is_told_with_its_cause(trail, tmp_path):
@@ -307,8 +313,174 @@ def test_every_intervention_is_told_with_its_differences_newest_first(trail):
 def test_monitor_mode_is_marked_and_tells_that_the_original_was_released(trail):
     Guard(BANK, model=scripted(), mode="monitor", audit=trail).review("Safe?", "It cannot fall.")
     text = Reader(page(trail)).text
-    assert "Monitor mode: this is what would have happened." in text
+    assert "Would have been revised (monitor mode; the original was released)" in text.split("Interventions")[-1]
+    assert "Monitor mode: nothing was enforced." in text
     assert "The reply as the model wrote it, unchanged." in text
+
+
+def test_nothing_of_monitor_mode_is_counted_as_enforced(trail):
+    """Neither by status nor by principle, over time, in revisions or in latencies."""
+    blocked = a_run(status=Status.BLOCKED, enforced=False)
+    kept(trail, a_run(enforced=False), blocked, passed(enforced=False))
+    html = page(trail)
+    summary = rows(html, "summary")
+    assert [summary[name][0] for name in ("Released as written", "Revised", "Blocked")] == ["1", "0", "0"]
+    assert summary["Would have been blocked (monitor mode; the original was released)"][0] == "1"
+    assert rows(html, "by_severity")["Critical"][1:] == ["2", "0", "0", "0", "1", "1"]
+    assert rows(html, "revisions")["1"] == ["0", "0", "1", "1"]
+    classes = [attrs["class"] for attrs in Reader(html).all("article")]
+    assert classes == ["run would_block", "run would_revise"]
+
+
+def test_what_stayed_undecided_is_a_part_of_the_row_above_it(trail):
+    """By what came of the runs, so that nobody adds it to them."""
+    unsure = (Verdict("no-promises", Decision.UNDECIDED, "model", "Perhaps."),)
+    drafts = (Attempt("It cannot fall.", unsure),)
+    kept(trail, a_run(), a_run(status=Status.BLOCKED, attempts=drafts, verdicts=unsure))
+    tallies = rows(page(trail), "by_principle")
+    assert tallies["No promisesno-promises · Critical"][1:] == ["2", "0", "1", "1"]
+    assert tallies["Of these, undecided at the end"] == ["1", "0", "0", "1"]
+
+
+def test_an_opened_default_is_told_in_plain_words(trail):
+    """A guard that releases although a check failed, for real; and what else an outcome may name."""
+    model = ScriptedModel(judge=[ModelError("the endpoint is away")])
+    Guard(BANK, model=model, audit=trail, on_error="unsafe_allow").review("Is it safe?", "It is fine.")
+    kept(trail, a_run(unsafe=("allow_unjudged",)), a_run(unsafe=("another",)))
+    kept(trail, a_run(unsafe=("on_error",), status=Status.BLOCKED))
+    html = page(trail)
+    summary, text = rows(html, "summary"), Reader(html).text
+    assert summary["Released although a check failed (on_error=unsafe_allow)"][0] == "1"
+    assert summary["Principles without a judge were allowed (allow_unjudged)"][0] == "1"
+    assert summary["Released under another opened default"][0] == "1"
+    assert text.count("Released although a check failed: on_error=unsafe_allow") == 1
+    assert "Principles without a judge were allowed: allow_unjudged" in text
+    assert "Released under an opened default: another" in text
+    assert "A failed check was passed over before the reply was blocked: on_error=unsafe_allow" in text
+
+
+def test_what_was_masked_before_it_was_stored_is_never_called_word_for_word(trail):
+    """Where it was released as it was, as a revision, or in monitor mode; the secret itself is nowhere."""
+    secret = "password=hunter2-Kita!"
+    kept(
+        trail,
+        a_run(f"It cannot fall. {secret}", f"It can fall. {secret}"),
+        a_run(f"It cannot fall. {secret}", f"It can fall. {secret}", enforced=False),
+    )
+    html = page(trail)
+    text = Reader(html).text
+    assert secret not in html
+    assert "word for word" not in text
+    assert "as the model wrote it, unchanged" not in text
+    assert text.count("what was said and released held them. Masked in: the reply as the model wrote it, drafts.") == 2
+    assert "Draft 1. What is masked in it here was not masked when it was released." in text
+    assert "The reply as the model wrote it. What is masked in it here was not masked" in text
+
+
+def test_sentences_that_masking_may_have_moved_are_not_marked(trail):
+    """A password that ends a sentence: what is masked has one sentence less."""
+    kept(trail, a_run("My password=hunter2-Kita! It cannot fall.", "It can fall."))
+    html = page(trail)
+    assert not [attrs for attrs in Reader(html).all("li") if "cited" in attrs.get("class", "")]
+    assert "Sentence 1, as numbered before masking" in html
+    assert "cited" in str(Reader(page_of_redacted(trail)).elements)
+
+
+def test_a_revision_is_word_for_word_where_only_what_it_revised_was_masked(trail):
+    kept(trail, a_run("It cannot fall. password=hunter2-Kita!", "It can fall."))
+    text = Reader(page(trail)).text
+    assert "Masked in: the reply as the model wrote it." in text
+    assert "Draft 1, word for word." in text
+
+
+def test_what_people_did_in_the_period_is_listed_after_its_counts(trail):
+    """Decisions, erasures, holds and their ends: record, time, what, by whom, why."""
+    first, second, _ = kept(trail, a_run(), a_run(), a_run(time=datetime(2020, 1, 1, tzinfo=UTC)))
+    trail.decide(first, agrees=False, by="J. Okafor", note="No promise.")
+    held = trail.hold("case", "42", by="Legal", reason="Complaint 118")
+    trail.lift(held, by="Legal", reason="Settled")
+    trail.erase(second, by="The officer", reason="Article 17")
+    trail.prune(datetime(2021, 1, 1, tzinfo=UTC), by="The archive", reason="Six months")
+    html = page(trail)
+    acts = rows(html, "acts")
+    counts = [acts[name] for name in ("Decisions on runs", "Legal holds", "Legal holds lifted", "Erasures")]
+    assert counts == [["1"], ["1"], ["1"], ["2"]]
+    assert acts["4"][1:] == [f"Overruled the outcome of the run{first}", "J. Okafor", "No promise."]
+    assert acts["5"][1:] == ["Placed a legal hold on runs with the labelcase: 42", "Legal", "Complaint 118"]
+    assert acts["6"][1:] == ["Lifted the legal hold of record 5", "Legal", "Settled"]
+    assert acts["7"][1:] == [f"Erased the texts of the run{second}", "The officer", "Article 17"]
+    assert acts["8"][1] == "Erased the texts recorded before 2021-01-01 00:00:00 UTC (records: 1)"
+    assert rows(html, "summary")["Texts erased"][0] == "2"
+    assert "There are none." in page(trail, where=Where(until=datetime(2021, 1, 1, tzinfo=UTC))).split('id="acts"')[1]
+
+
+def test_every_erased_run_is_counted_even_one_that_passed(trail):
+    clean, _ = kept(trail, passed(), passed())
+    trail.erase(clean, by="The officer", reason="Article 17")
+    html = page(trail)
+    assert Reader(html).told == []
+    assert rows(html, "summary")["Texts erased"][0] == "1"
+
+
+@pytest.mark.parametrize("limit", [0, 2, 5, None])
+def test_a_limit_leaves_out_the_older_interventions_and_no_figure(trail, tmp_path, limit):
+    """The page says how many there are besides, and how to read them; an altered run is named all the same."""
+    ids = kept(trail, *(a_run() for _ in range(5)))
+    trail.close()
+    with unguarded(tmp_path / "audit.db") as db:
+        db.execute("UPDATE texts SET text = CAST('Forged.' AS BLOB) WHERE seq = 1 AND path = 'original'")
+    report = reports.write(trail, tmp_path / "report.html", limit=limit)
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    told = 4 if limit is None else min(limit, 4)
+    assert (report.runs, report.interventions, report.told, report.untrusted) == (5, 5, told, 1)
+    reader = Reader(html)
+    assert reader.told == [*reversed(ids[5 - told :]), ids[0]]
+    assert rows(html, "summary")["Revised"][0] == "5"
+    left = 4 - told
+    assert (f"that are not set out here: {left}." in reader.text) == bool(left)
+
+
+def test_a_reason_links_to_no_run_that_is_left_out(trail):
+    model = ScriptedModel(judge=[ModelError("the endpoint is away")])
+    Guard(BANK, model=model, audit=trail).review("Is it safe?", "It is fine.")
+    html = page(trail, limit=0)
+    assert "the endpoint is away" in html
+    assert not [attrs for attrs in Reader(html).all("a") if attrs["href"].startswith("#run-")]
+
+
+def test_a_record_that_cannot_be_read_leaves_a_report_that_says_it_is_incomplete(trail, tmp_path):
+    """Of runs and of acts: what was read is there, and the first thing on the page is that there is more."""
+    first, second, third = kept(trail, a_run(), a_run(), a_run())
+    trail.decide(third, agrees=True, by="M. Sato", note="Right.")
+    trail.decide(second, agrees=True, by="M. Sato", note="Right.")
+    trail.close()
+    with unguarded(tmp_path / "audit.db") as db:
+        db.execute("UPDATE records SET body = replace(body, '\"enforced\"', '\"forced\"') WHERE seq = 2")
+        db.execute("UPDATE records SET body = replace(body, '\"same\"', '\"some\"') WHERE seq = 5")
+    report = reports.write(trail, tmp_path / "report.html", verification=trail.verify())
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    reader = Reader(html)
+    assert (report.runs, len(report.problems)) == (1, 2)
+    assert reader.told == [third]
+    assert first not in html
+    head = reader.text.split("Trail sqlite")[0]
+    assert (
+        "This report is incomplete. Part of the trail could not be read: the report covers only the newest runs" in head
+    )
+    assert "The list of decisions, erasures and legal holds breaks off" in head
+    assert all(problem in head for problem in report.problems)
+    assert rows(html, "acts")["Decisions on runs"] == ["1"]
+    harmless(html)
+
+
+def test_the_newest_record_that_cannot_be_read_leaves_a_report_without_runs(trail, tmp_path):
+    kept(trail, a_run())
+    trail.close()
+    with unguarded(tmp_path / "audit.db") as db:
+        db.execute("UPDATE records SET body = replace(body, '\"enforced\"', '\"forced\"') WHERE seq = 1")
+    report = reports.write(trail, tmp_path / "report.html")
+    assert (report.runs, len(report.problems)) == (0, 1)
+    assert "This report is incomplete." in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def scripted():
@@ -356,7 +528,7 @@ def test_an_erased_run_says_by_whom_and_why_and_shows_what_is_left(trail):
 def test_a_run_that_was_pruned_says_with_which_others(trail):
     kept(trail, a_run())
     trail.prune(datetime(2027, 1, 1, tzinfo=UTC), by="The archive", reason="Six months are over")
-    assert "with everything recorded before 2027-01-01" in Reader(page(trail)).text
+    assert "with everything recorded before 2027-01-01 00:00:00 UTC: Six months are over" in Reader(page(trail)).text
 
 
 def test_a_run_without_texts_says_that_none_were_to_be_kept(trail):
@@ -364,7 +536,7 @@ def test_a_run_without_texts_says_that_none_were_to_be_kept(trail):
     text = Reader(page(trail)).text
     assert "This trail was to keep no texts of the run." in text
     assert "secret" not in text
-    assert "Personal data was masked" in Reader(page_of_redacted(trail)).text
+    assert "This trail was to mask personal data" in Reader(page_of_redacted(trail)).text
 
 
 def page_of_redacted(trail):
@@ -387,7 +559,7 @@ def test_an_altered_run_is_not_shown_and_the_others_are(trail, tmp_path):
     reader = Reader(html)
     assert reader.told == [last, altered, first]
     assert f"record 2 (run {altered}) cannot be trusted" in reader.text
-    assert rows(html, "summary")["Records that cannot be trusted, of the runs below"][0] == "1"
+    assert rows(html, "summary")["Records that cannot be trusted, among the interventions"][0] == "1"
 
 
 def test_a_stream_that_came_to_no_outcome_tells_what_was_heard(trail):
@@ -547,7 +719,7 @@ def test_the_head_tells_what_the_report_is_about(trail):
         assert shown in head
     for shown in ("Status Revised", "Principle no-promises", "Severity Critical", "From 2026-11-23 09:30:00 UTC"):
         assert shown in head
-    for shown in ("Before 2026-11-24 09:30:00 UTC", "Label case: 42", f"Constitution {BANK.digest[:8]}"):
+    for shown in ("Before 2026-11-24 09:30:00 UTC", "Label case=42", f"Constitution {BANK.digest[:8]}"):
         assert shown in head
     assert len(reader.told) == 1
 
@@ -569,7 +741,12 @@ def test_the_head_says_what_came_of_verifying(trail):
         (alone, "Not anchored"),
         (alone, alone.head),
         (Verification(ok=True, records=9, head="ab", anchored=8), "vouches for the trail up to record 8"),
-        (Verification(ok=False, records=6, head="ab", problem="it is missing", seq=7), "Record 7: it is missing."),
+        (Verification(ok=True, records=9, head="ab", anchored=8), "that are not anchored: 1."),
+        (Verification(ok=True, records=9, head="ab", note="a trigger was removed"), "rules by which the database"),
+        (Verification(ok=True, records=9, head="ab", note="a trigger was removed"), "a trigger was removed"),
+        (Verification(ok=False, records=6, head="ab", problem="it is missing", seq=7), "Record 7 does not fit."),
+        (Verification(ok=False, records=6, head="ab", problem="it is missing", seq=7), "it is missing"),
+        (Verification(ok=False, records=6, head="ab", problem="it is missing", seq=7, anchored=5), "up to record 5"),
     ):
         assert said in Reader(page(trail, verification=verification)).text
 
@@ -602,13 +779,19 @@ def test_every_word_has_its_place():
     kinds = tuple(re.findall(r'say\("(\w+_)" ~', source)) + tuple(
         f"{one}_" for one in re.findall(r'named\("(\w+)"', source)
     )
-    unsaid = {word for word in WORDS["en"] if not word.startswith(kinds) and f'"{word}"' not in source}
+    said = {f"{result}_short" for result in Result} | {"incomplete_runs", "incomplete_acts"}
+    unsaid = {
+        word
+        for word in WORDS["en"].keys() - said
+        if not word.startswith((*kinds, "worker_")) and f'"{word}"' not in source
+    }
     assert unsaid == set()
 
 
 def test_every_value_that_the_library_knows_has_a_word():
     kinds = {
         "status": Status,
+        "result": Result,
         "cause": Cause,
         "decision": Decision,
         "severity": ("critical", "high", "medium", "low", ""),
@@ -628,6 +811,33 @@ def test_the_japanese_page_is_japanese(trail):
     assert "約束の禁止" in reader.text
     assert "It promises." in reader.text
     assert "Released" not in reader.text
+
+
+def test_what_the_library_wrote_in_english_is_explained_and_quoted(trail):
+    """Its phrases, as a guard makes them: a rule's critique, a rule's own reason, a reply that is data."""
+    guard = Guard("finance", judge="rules", allow_unjudged=True, audit=trail)
+    guard.review("Is it safe?", "This ETF is guaranteed to return 8% a year, so you can't lose.")
+    guard.review("As JSON?", '{"advice": "This ETF is guaranteed to return 8% a year."}')
+    html = page(trail, language="ja")
+    text = Reader(html).text
+    assert "判定者：ルール" in text
+    assert "との記載がある" in text
+    assert "データ形式の回答であり" in text
+    assert "記録上の表記：it is data, which is judged and never edited" in text
+    assert '<span lang="en" dir="auto">it is data' in html
+    assert not re.search(r"\(\d+%\)|[ぁ-ん一-龥]\(", "".join(WORDS["ja"].values()))
+
+
+def test_a_phrase_that_is_not_known_whole_is_not_explained():
+    assert meaning("revisions ran out", PHRASES["ja"])
+    assert not meaning("revisions ran out of the door", PHRASES["ja"])
+    assert not meaning("says “a”; states what nobody knows", PHRASES["ja"])
+    assert meaning("says “a; b”; and more", PHRASES["ja"]) == "「a; b」との記載がある；ほか"
+    assert meaning("says “card”", PHRASES["ja"]) == "「card」との記載がある"
+    assert meaning("shows personal data (my number)", PHRASES["ja"]) == "個人情報（個人番号）の記載がある"
+    drops = "sentence 2 drops “5%” (percentages); the appended text adds “3%” (percentages)"
+    assert meaning(drops, PHRASES["ja"]) == "第2文から「5%」（割合）を除いている；追記に「3%」（割合）を加えている"
+    assert not meaning("revisions ran out", PHRASES["en"])
 
 
 # The file
@@ -668,6 +878,8 @@ def test_what_cannot_be_written_or_read_says_so(trail, tmp_path):
         reports.write(trail, tmp_path / "missing" / "report.html")
     with pytest.raises(ConfigurationError, match="'fr' is not one of 'en', 'ja'"):
         reports.write(trail, tmp_path / "report.html", language="fr")
+    with pytest.raises(ConfigurationError, match="limit=-1"):
+        reports.write(trail, tmp_path / "report.html", limit=-1)
     with AuditTrail.open(tmp_path / "none.db") as none, pytest.raises(AuditError, match="there is no audit trail"):
         reports.write(none, tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
@@ -705,7 +917,7 @@ def test_progress_is_told(trail, tmp_path):
 
 @pytest.fixture
 def told(tmp_path):
-    """A real trail: rules and a model, texts in two languages, a hostile one, a decision, an erasure."""
+    """A real trail: rules, texts in two languages, a hostile one, monitor mode, a decision, a hold, an erasure."""
     with AuditTrail.open(tmp_path / "audit.db") as trail:
         guard = Guard("finance", judge="rules", allow_unjudged=True, audit=trail)
         with labels(case="C-1"):
@@ -718,7 +930,8 @@ def told(tmp_path):
         erased = guard.review("My card?", "Your card 4111 1111 1111 1111, CVV 123, was charged twice.").run_id
         guard.review(HOSTILE, f"This is risk-free. {HOSTILE}")
         guard.review("What is an ISIN?", "It is the number of a security.")
-        kept(trail, hostile_run("x" * 3000))
+        kept(trail, hostile_run("x" * 3000), a_run(enforced=False), a_run(status=Status.BLOCKED, enforced=False))
+        trail.hold("case", "C-1", by="Legal", reason="Complaint 118")
         trail.decide(decided, agrees=True, by="佐藤", note="問題ありません。")
         trail.erase(erased, by="The officer", reason="Article 17")
         yield trail
@@ -757,5 +970,5 @@ def test_a_browser_shows_it_without_asking_anybody_for_anything(told, language, 
     assert problems == []
     assert widths == {375: 375, 1280: 1280}
     assert (gone, come) == ("line-through", "underline")
-    assert interventions == 5
+    assert interventions == 7
     assert closed["height"] > 0  # paper has no triangle to click

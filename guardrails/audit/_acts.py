@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -58,10 +58,13 @@ def decision(run: str, *, agrees: bool, by: str, note: str) -> Entry:
     return _entry("decision", {"run": run, "agrees": agrees}, by=by, reason=note)
 
 
-def erasure(run: str | None, erases: Ranges, *, by: str, reason: str, before: str | None = None) -> Entry:
-    """The record that erases the texts of others."""
+def erasure(
+    run: str | None, erases: Ranges, *, by: str, reason: str, before: str | None = None, knows: int | None = None
+) -> Entry:
+    """The record that erases the texts of others, unless somebody acted after the act number `knows`."""
     pairs = [list(pair) for pair in erases]
-    return _entry("erase", {"run": run, "erases": pairs, "before": before}, by=by, reason=reason, erases=erases)
+    made = _entry("erase", {"run": run, "erases": pairs, "before": before}, by=by, reason=reason)
+    return replace(made, erases=erases, knows=knows)
 
 
 def hold(label: str, value: str, *, by: str, reason: str) -> Entry:
@@ -74,12 +77,12 @@ def lift(number: int, *, by: str, reason: str) -> Entry:
     return _entry("lift", {"hold": number}, by=by, reason=reason)
 
 
-def _entry(kind: str, fields: dict[str, Any], *, erases: Ranges = (), **said: str) -> Entry:
+def _entry(kind: str, fields: dict[str, Any], **said: str) -> Entry:
     texts = Texts()
     for path, text in said.items():
         texts.add(path, text)
     common = {"schema": SCHEMA, "kind": kind, "time": timestamp(datetime.now(UTC))}
-    return Entry({**common, **fields, **texts.fields}, texts.kept, erases=erases)
+    return Entry({**common, **fields, **texts.fields}, texts.kept)
 
 
 def act_of(record: Record) -> Act:
@@ -121,20 +124,20 @@ def acts(store: Store) -> Iterator[Act]:
     return map(act_of, _records(store))
 
 
-def holds(store: Store) -> tuple[Act, ...]:
-    """The holds in force.
+def holds(store: Store) -> tuple[tuple[Act, ...], int]:
+    """The holds in force, and the number of the last act of all.
 
     Raises:
         AuditError: what a hold or the end of one says was altered.
     """
-    found = []
+    found, last = [], 0
     for record in _records(store):
-        act = act_of(record)
+        act, last = act_of(record), record.seq
         if act.kind in {"hold", "lift"}:
             check_texts(record)
             found.append(act)
     lifted = {act.hold for act in found if act.kind == "lift"}
-    return tuple(act for act in found if act.kind == "hold" and act.seq not in lifted)
+    return tuple(act for act in found if act.kind == "hold" and act.seq not in lifted), last
 
 
 def check_texts(record: Record) -> None:
@@ -217,3 +220,14 @@ def ranges(numbers: Iterable[int]) -> Ranges:
         else:
             pairs.append((number, number))
     return tuple(pairs)
+
+
+def said(name: str, text: str) -> str:
+    """What a person has to say for the record.
+
+    Raises:
+        AuditError: nothing was said.
+    """
+    if not text.strip():
+        raise AuditError(f"{name} is empty: the trail keeps who did this, and why.")
+    return text

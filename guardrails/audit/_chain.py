@@ -215,7 +215,7 @@ def verify(
         if progress and chain.seq % _STEP == 0:
             progress(chain.seq)
     if passed < len(anchors):
-        return _broken(chain, f"it is missing, and {anchors[-1]} vouches for it: {_CUT}", chain.seq + 1)
+        return _broken(chain, f"it is missing, and {anchors[passed]} vouches for it: {_CUT}", chain.seq + 1)
     if progress:
         progress(chain.seq)
     return Verification(ok=True, records=chain.seq, head=chain.head, anchored=anchors[-1].count if anchors else 0)

@@ -76,10 +76,13 @@ class Checkpoint:
             made_as = told["checkpoint"]
         except OSError as error:
             raise AuditError(f"the checkpoint {file} cannot be read: {error.strerror}.") from error
-        except (ValueError, LookupError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
             raise AuditError(f"{file} is no checkpoint. `guardrails audit checkpoint` makes one.") from error
         if made_as != _VERSION:
             raise AuditError(f"{file} was written by a later version. Upgrade constitutional-guardrails.")
+        # One spelling only: another zone, say, would read differently to different readers.
+        if json.dumps(told, sort_keys=True) != json.dumps(json.loads(checkpoint.text), sort_keys=True):
+            raise AuditError(f"the checkpoint {file} is not as it was written: it was altered.")
         checkpoint._check(file, key)
         return checkpoint
 
@@ -109,12 +112,13 @@ class Checkpoint:
             raise AuditError(f"the signature of the checkpoint {file} does not fit: it was altered.") from error
 
 
-def make_key(file: Path) -> None:
+def make_key(file: str | os.PathLike[str]) -> None:
     """Make a private key, for its owner's eyes only, and its public key beside it, `FILE.pub`.
 
     Raises:
         AuditError: the file is there already, or cannot be written.
     """
+    file = Path(file)
     private = _ed25519().Ed25519PrivateKey.generate()
     from cryptography.hazmat.primitives import serialization
 
@@ -141,7 +145,7 @@ def _private_key(file: Path) -> Ed25519PrivateKey:
 
     try:
         key = load_pem_private_key(_read(file), None)
-    except (ValueError, TypeError) as error:  # TypeError: it is encrypted
+    except (ValueError, TypeError, _unsupported()) as error:  # TypeError: it is encrypted
         raise AuditError(f"{file} {_NO_KEY}; it may not be encrypted.") from error
     if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise AuditError(f"{file} {_NO_KEY}.")
@@ -154,7 +158,7 @@ def _public_key(file: Path) -> Ed25519PublicKey:
 
     try:
         key = load_pem_public_key(_read(file))
-    except ValueError as error:
+    except (ValueError, _unsupported()) as error:
         raise AuditError(f"{file} is no public key in PEM. `openssl pkey -in KEY -pubout` prints a key's.") from error
     if not isinstance(key, ed25519.Ed25519PublicKey):
         raise AuditError(f"{file} is no Ed25519 public key in PEM.")
@@ -166,6 +170,12 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise AuditError(f"the key {file} cannot be read: {error.strerror}.") from error
+
+
+def _unsupported() -> type[Exception]:
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    return UnsupportedAlgorithm
 
 
 def _ed25519() -> Any:

@@ -39,6 +39,7 @@ _ADVICE = {
     sqlite3.SQLITE_NOTADB: "It is some other file; name another one.",
     sqlite3.SQLITE_CORRUPT: "It is damaged; put it aside as it is, and restore the last good copy.",
     sqlite3.SQLITE_CONSTRAINT: "The trail refuses it; each run is recorded once.",
+    sqlite3.SQLITE_TOOBIG: "A text of it is larger than SQLite takes (a gigabyte); give the guard less context.",
     sqlite3.SQLITE_LOCKED: "Another statement of this process uses it; wait for that one.",
 }
 
@@ -185,7 +186,7 @@ class Connection:
         else:
             # The low byte is the kind of error, the rest its circumstances.
             what, advice = str(error), _ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "")
-        refused = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CONSTRAINT
+        refused = getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG}
         kind = RefusedError if refused else AuditError
         return kind(f"the audit trail {self._path} cannot be {done}: {what}. {advice}".rstrip())
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from guardrails.audit._acts import check_texts, erasure, holds, ranges
 from guardrails.audit._runs import has_label
-from guardrails.audit._store import as_written
+from guardrails.audit._store import RefusedError, as_written
 from guardrails.audit._texts import timestamp
 from guardrails.errors import AuditError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from guardrails.audit._store import Entry, Record, Store
@@ -45,7 +45,7 @@ class Eraser:
         self._append = append
         self._by = by
         self._reason = reason
-        self._holds = holds(store)
+        self._holds, self._known = holds(store)
 
     def runs(self, run_ids: Iterable[str]) -> int:
         """Erase runs, or none of them where one is held; returns how many had texts.
@@ -73,41 +73,68 @@ class Eraser:
         self._store.scrub()
         return Pruned(erased, held)
 
-    def _hold(self, records: Iterable[Record]) -> str:
-        return next(filter(None, map(self._held, records)), "")
-
-    def _erase(self, run_id: str, records: Iterable[Record]) -> bool:
-        numbers = [record.seq for record in records if record.texts and _kind(record) in _ERASED]
-        if numbers:
-            self._append(erasure(run_id, ranges(numbers), by=self._by, reason=self._reason))
-        return bool(numbers)
+    def again(self, run_id: str) -> None:
+        """Erase what was recorded of a run after it was erased. The files are cleaned with the next erasure."""
+        self._erase(run_id, self._store.of_run(run_id))
 
     def before(self, end: datetime, records: Iterable[Record]) -> Pruned:
         """Erase what was recorded before a time, but what is held. `records` are all there are, in order."""
         held: set[str] = set()
-        due, erased, limit = [], 0, timestamp(end)
+        kept: set[str] = set()
+        due: list[Record] = []
+        erased, limit = 0, timestamp(end)
         for record in records:
             with as_written(record):
                 body = json.loads(record.body)
                 kind, time, run = body["kind"], body["time"], body.get("run")
-            if kind not in _ERASED or time >= limit or not record.texts:
+            if kind not in _ERASED or not record.texts:
                 continue
+            # Clocks differ: what belongs to a run that is held stays, however old it says that it is.
             if run in held or self._held(record):
                 held.add(run)
+            if time >= limit:
                 continue
-            due.append(record.seq)
+            if run in held:
+                kept.add(run)
+                continue
+            due.append(record)
             if len(due) == _BATCH:
-                erased += self._prune(due, limit)
-        erased += self._prune(due, limit)
+                erased += self._write(None, due, limit)
+                due = []
+        erased += self._write(None, due, limit)
         self._store.scrub()
-        return Pruned(erased, len(held))
+        return Pruned(erased, len(kept))
 
-    def _prune(self, due: list[int], before: str) -> int:
-        if due:
-            self._append(erasure(None, ranges(due), by=self._by, reason=self._reason, before=before))
-        count = len(due)
-        due.clear()
-        return count
+    def _hold(self, records: Iterable[Record]) -> str:
+        return next(filter(None, map(self._held, records)), "")
+
+    def _erase(self, run_id: str, records: Iterable[Record]) -> bool:
+        due = [record for record in records if record.texts and _kind(record) in _ERASED]
+        return self._write(run_id, due) == len(due) > 0
+
+    def _write(self, run: str | None, due: Sequence[Record], before: str | None = None) -> int:
+        """Erase records, but those that somebody held since they were looked at; returns how many."""
+        while due:
+            made = erasure(
+                run,
+                ranges(record.seq for record in due),
+                by=self._by,
+                reason=self._reason,
+                before=before,
+                knows=self._known,
+            )
+            try:
+                self._known = self._append(made)
+            except RefusedError:
+                known = self._known
+                self._holds, self._known = holds(self._store)
+                if self._known == known:
+                    raise
+                held = {_run(record) for record in due if self._held(record)}
+                due = [record for record in due if _run(record) not in held]
+            else:
+                return len(due)
+        return 0
 
     def _held(self, record: Record) -> str:
         """By what a record is held; empty where by nothing."""
@@ -126,3 +153,8 @@ class Eraser:
 def _kind(record: Record) -> str:
     with as_written(record):
         return str(json.loads(record.body)["kind"])
+
+
+def _run(record: Record) -> str:
+    with as_written(record):
+        return str(json.loads(record.body)["run"])

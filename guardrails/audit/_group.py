@@ -1,8 +1,11 @@
 """Many callers, one transaction: each waits until its own record is durable, and nobody waits for a timer.
 
-The first caller to come writes at once. Whoever comes while it writes is written together with all others
-who came meanwhile, by the first of them. So a lone caller is as quick as it ever was, and under load the cost
-of making a transaction durable is shared.
+The first caller to come writes at once. Whoever comes while it writes queues, and the next one to write takes
+all that queue along. So a lone caller is as quick as it ever was, and under load the cost of making a transaction
+durable is shared.
+
+An interrupt may come anywhere, and leave a caller that was to be woken asleep. So being woken is a hint, which is
+waited for that long and no longer: whoever finds its own entry not written writes it.
 """
 
 from __future__ import annotations
@@ -11,7 +14,9 @@ import os
 import threading
 import weakref
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from guardrails.audit._store import RefusedError
@@ -23,15 +28,19 @@ if TYPE_CHECKING:
     from guardrails.audit._store import Entry
 
 _MOST = 256  # entries in one transaction
+_PATIENCE = 1.0  # seconds until a caller looks for itself, where whoever was to wake it was interrupted
 
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
     entry: Entry
-    woken: threading.Lock = field(default_factory=threading.Lock)
-    leads: bool = False
+    hints: SimpleQueue[None] = field(default_factory=SimpleQueue)
     number: int | None = None
     error: AuditError | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.number is not None or self.error is not None
 
 
 class Group:
@@ -46,7 +55,6 @@ class Group:
         """Begin with nobody waiting: so does a forked child, which has none of its parent's threads."""
         self._lock = threading.Lock()
         self._queue: deque[_Waiting] = deque()
-        self._is_led = False
 
     def append(self, entry: Entry) -> int:
         """Write an entry, and return its number: it is durable then.
@@ -55,49 +63,43 @@ class Group:
             AuditError: it was not written.
         """
         own = _Waiting(entry)
-        with self._lock:
-            self._queue.append(own)
-            own.leads, self._is_led = not self._is_led, True
-        if not own.leads:
-            self._wait(own)
-        if own.leads:
-            self._lead(own)
+        self._queue.append(own)
+        try:
+            if self._lock.locked():
+                with suppress(Empty):
+                    own.hints.get(timeout=_PATIENCE)  # that it is written, or that it is this caller's turn
+            if not own.is_done:
+                self._lead(own)
+        except BaseException:  # what nobody waits for is not written
+            with suppress(ValueError):
+                self._queue.remove(own)
+            self._hint_next()
+            raise
         if own.error is not None:
             raise own.error
         assert own.number is not None
         return own.number
 
-    def _wait(self, own: _Waiting) -> None:
-        """Wait until it is written, or until it is this caller's turn to write."""
-        own.woken.acquire()
-        try:
-            own.woken.acquire()
-        except BaseException:  # an interrupt
-            with self._lock:
-                if own in self._queue:
-                    self._queue.remove(own)
-                if own.leads:
-                    self._hand_on()
-            raise
-
     def _lead(self, own: _Waiting) -> None:
-        """Write what waits, the own entry first, and leave what came meanwhile to the next one."""
+        """Write the own entry, unless somebody did, and what waits."""
+        batch = [own]
         with self._lock:
-            batch = [self._queue.popleft() for _ in range(min(_MOST, len(self._queue)))]
-        try:
-            self._settle(batch)
-        finally:
-            with self._lock:
-                self._hand_on()
-            for one in batch:
+            if own.is_done:
+                return
+            while self._queue and len(batch) < _MOST:
+                one = self._queue.popleft()
                 if one is not own:
-                    one.woken.release()
+                    batch.append(one)
+            try:
+                self._settle(batch)
+            finally:
+                for one in batch:
+                    one.hints.put(None)
+        self._hint_next()
 
-    def _hand_on(self) -> None:
-        self._is_led = bool(self._queue)
-        if self._is_led:
-            self._queue[0].leads = True
-            self._queue[0].woken.release()
+    def _hint_next(self) -> None:
+        with suppress(IndexError):
+            self._queue[0].hints.put(None)
 
     def _settle(self, batch: Sequence[_Waiting]) -> None:
         try:
@@ -113,10 +115,6 @@ class Group:
             for one in batch:
                 one.error = AuditError(*error.args)
                 one.error.__cause__ = error.__cause__
-        except BaseException:  # the writer was interrupted, and says so itself
-            for one in batch:
-                one.error = AuditError("the record may not be written: the thread that wrote it was stopped.")
-            raise
 
 
 _groups: weakref.WeakSet[Group] = weakref.WeakSet()

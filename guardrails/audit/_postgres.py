@@ -27,7 +27,7 @@ from guardrails.audit._postgres_connection import Connection
 from guardrails.audit._postgres_rules import altered
 from guardrails.audit._postgres_tables import prepare
 from guardrails.audit._postgres_url import without_secrets
-from guardrails.audit._store import Filter, Record, Text, canonical
+from guardrails.audit._store import Filter, Record, RefusedError, Text, canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -131,6 +131,7 @@ def _append(entries: Sequence[Entry], db: psycopg.Connection[Any]) -> Sequence[i
     texts: list[tuple[int, str, bytes, bytes]] = []
     size = 0
     for number, entry in enumerate(entries, seq + 1):
+        _check_known(db, entry)
         body = entry.body(number)
         before = link(before, body)
         records.append((number, body.decode("ascii"), before))
@@ -151,6 +152,15 @@ def _insert(db: psycopg.Connection[Any], table: str, types: str, rows: Iterable[
     if columns:
         arrays = ", ".join(f"%b::{kind}[]" for kind in types.split(", "))
         db.execute(f"INSERT INTO guardrails.{table} SELECT * FROM unnest({arrays})", columns)  # noqa: S608 - constants
+
+
+def _check_known(db: psycopg.Connection[Any], entry: Entry) -> None:
+    if entry.knows is None:
+        return
+    acts = "SELECT coalesce(max(seq), 0) FROM guardrails.records WHERE kind NOT IN ('outcome', 'window')"
+    for (last,) in db.execute(acts):
+        if last > entry.knows:
+            raise RefusedError(f"record {last} came meanwhile, and may be a legal hold: look again.")
 
 
 def _erase(db: psycopg.Connection[Any], entry: Entry) -> None:

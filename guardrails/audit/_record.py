@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict
 
-from guardrails.audit._redact import Redaction
+from guardrails.audit._redact import REDACTIONS, Redaction
 from guardrails.audit._store import Entry, Text
 from guardrails.audit._texts import SCHEMA, Texts, timestamp
 from guardrails.exchange import Exchange, Message, Role
@@ -46,7 +46,7 @@ class Run:
     `judges` and `revisers` are those that could be asked. `labels` are the caller's, by name.
     `time` is when the call ended, now if not given; without a time zone it is a `ValueError`. `guard`
     holds what the guard was built with, as names, numbers and switches: no free text. `redaction` is what
-    the trail keeps of texts.
+    the trail keeps of texts. A run that was `streamed` may have windows already; that is not recorded.
     """
 
     exchange: Exchange
@@ -57,10 +57,13 @@ class Run:
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
     guard: Mapping[str, str | float | bool | None] = field(default_factory=dict)
     redaction: Redaction = "full"
+    streamed: bool = False
 
     def __post_init__(self) -> None:
         if self.time.tzinfo is None:
             raise ValueError("the time of a run needs a time zone, as in datetime.now(UTC)")
+        if self.redaction not in REDACTIONS:
+            raise ValueError(f"redaction={self.redaction!r} is not one of {', '.join(REDACTIONS)}")
 
 
 class VerdictFields(TypedDict):
@@ -185,12 +188,8 @@ def _worker_fields(worker: Worker) -> dict[str, str]:
 
 
 def wording_fields(wording: ConstitutionRef, content: bytes | None) -> ConstitutionFields:
-    return {
-        "name": wording.name,
-        "version": wording.version,
-        "digest": wording.digest,
-        "stored": content is not None,
-    }
+    kept = content is not None
+    return {"name": wording.name, "version": wording.version, "digest": wording.digest, "stored": kept}
 
 
 def attempt_fields(path: str, attempt: Attempt, exchange: Exchange, texts: Texts) -> AttemptFields:

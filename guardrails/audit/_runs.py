@@ -69,8 +69,9 @@ class Where:
     """Which runs are wanted; everything that is given has to fit.
 
     `principle` is one that was at fault, and `severity` that of one that was, in the wording that was in force.
-    `since` and `until` are times with a zone, the second one excluded. `labels` are pairs of a name and a value;
-    an empty value fits any. `constitution` is a name, or the beginning of a digest.
+    `since` and `until` are times with a zone, the second one excluded. `labels` are pairs of a name and a value; an
+    empty value fits any, and one that was masked fits all that look like it. `constitution` is a name, or the
+    beginning of a digest.
 
     >>> Where(status=Status.BLOCKED, labels=(("case", "42"),)).filter().holds
     (('"status":"blocked"', '"number":1'), ('"case"',))
@@ -84,6 +85,14 @@ class Where:
     labels: tuple[tuple[str, str], ...] = ()
     constitution: str = ""
 
+    def __post_init__(self) -> None:
+        if any(time is not None and time.tzinfo is None for time in (self.since, self.until)):
+            raise ValueError("since and until need a time zone, as in datetime.now(UTC)")
+
+    def is_masked(self) -> bool:
+        """Whether a label's value looks otherwise in a trail that keeps no personal data."""
+        return any(stored(value, "redacted") != value for _, value in self.labels)
+
     def filter(self) -> Filter:
         """What a store can look for: no run that is wanted is without it."""
         holds = []
@@ -92,10 +101,12 @@ class Where:
             first_window = ('"number":1',) if self.status is Status.BLOCKED else ()
             holds.append((f'"status":"{self.status.value}"', *first_window))
         if self.principle:
-            holds.append((f'"principle":{json.dumps(self.principle)}',))
+            # Of a stream that came to no outcome, any window may hold it.
+            holds.append((f'"principle":{json.dumps(self.principle)}', '"kind":"window"'))
         holds += [(json.dumps(name),) for name, _ in self.labels]
         if self.constitution:
-            holds.append((f'"digest":"{self.constitution}', f'"name":{json.dumps(self.constitution)}'))
+            named = json.dumps(self.constitution)
+            holds.append((f'"digest":{named[:-1]}', f'"name":{named}'))
         return Filter(
             timestamp(self.since) if self.since else "",
             timestamp(self.until) if self.until else "",
@@ -153,15 +164,24 @@ def _kept(text: str) -> tuple[bytes, ...]:
     return tuple(one.encode("utf-8", "surrogatepass") for one in kept)
 
 
-def summary(record: Record, *, is_erased: bool = False) -> RunSummary:
-    """The run of a record.
+def summary(*records: Record, is_erased: bool = False) -> RunSummary:
+    """The run of a record, or of all records of a stream that came to no outcome.
 
     Raises:
         AuditError: its body is not as this library wrote it.
     """
-    with as_written(record):  # lists do not check the chain
-        fields = cast("Fields", json.loads(record.body))
-        check_version(record.seq, fields)
+    found: list[tuple[Record, Fields]] = []
+    for record in records:
+        with as_written(record):  # lists do not check the chain
+            fields = cast("Fields", json.loads(record.body))
+            check_version(record.seq, fields)
+            if not found or fields["kind"] == "window":
+                found.append((record, fields))
+    record, fields = found[-1]
+    with as_written(record):
+        if len(found) > 1:  # labels stand in the first window, verdicts in each
+            attempts = [attempt for _, window in found for attempt in window["attempts"]]
+            fields = cast("Fields", {**fields, "attempts": attempts, "labels": found[0][1]["labels"]})
         return _summary(record.seq, fields, is_erased=is_erased)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from guardrails.audit._chain import GENESIS, link
 from guardrails.audit._connection import Connection
 from guardrails.audit._sqlite_tables import ACTS, altered, prepare
-from guardrails.audit._store import Filter, Record, Text
+from guardrails.audit._store import Filter, Record, RefusedError, Text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from guardrails.audit._store import Entry
 
 _TEXTS = "SELECT seq, CAST(path AS BLOB), salt, text FROM texts WHERE seq BETWEEN ? AND ? ORDER BY seq, path"
-_SELECT = "SELECT seq, CAST(body AS BLOB), hash FROM records "
+_SELECT = "SELECT seq, CAST(coalesce(body, '') AS BLOB), coalesce(hash, '') FROM records "
 # A run's record: its outcome, or the first window of a stream that came to none.
 _IS_RUN = """(status IS NOT NULL OR json_extract(body, '$.number') = 1 AND NOT EXISTS
   (SELECT 1 FROM records AS later WHERE later.run = records.run AND later.status IS NOT NULL))"""
@@ -121,6 +121,10 @@ class SqliteStore:
 
 def _insert(db: sqlite3.Connection, seq: int, before: str, entry: Entry) -> str:
     """Write one record that follows the hash `before`, and return its own."""
+    if entry.knows is not None:
+        (last,) = db.execute(f"SELECT coalesce(max(seq), 0) FROM records WHERE {ACTS}").fetchone()  # noqa: S608
+        if last > entry.knows:
+            raise RefusedError(f"record {last} came meanwhile, and may be a legal hold: look again.")
     body = entry.body(seq)
     digest = link(before, body)
     db.execute("INSERT INTO records (seq, body, hash) VALUES (?, ?, ?)", (seq, body.decode("ascii"), digest))

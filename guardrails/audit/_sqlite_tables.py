@@ -85,6 +85,7 @@ _SECOND = (
                AND OLD.seq BETWEEN json_extract(pair.value, '$[0]') AND json_extract(pair.value, '$[1]'))""",
     ),
     "UPDATE meta SET value = '2' WHERE name = 'schema'",
+    *(_refusal(f"{event} ON meta", "a trail is what it was made as") for event in ("INSERT", "UPDATE", "DELETE")),
 )
 
 _STEPS = (_FIRST, _SECOND)

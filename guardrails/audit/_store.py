@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -20,6 +21,7 @@ Ranges = tuple[tuple[int, int], ...]
 EXPORTS = frozenset({".jsonl", ".csv"})
 """How the names of exported trails end."""
 
+_CONNECTS = re.compile(r"^postgres(ql)?:|(^|\s)(host|dbname|password|user)\s*=", re.IGNORECASE)
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -73,7 +75,8 @@ class Entry:
 
     `constitution` is the content of the wording it was judged under, and `digest` that content's
     SHA-256; a store keeps one copy a digest. Both are empty where there is none to keep. `erases` are the
-    numbers, from first to last, of earlier records whose texts go when this one comes.
+    numbers, from first to last, of earlier records whose texts go when this one comes. `knows` is the number of the
+    last act that was considered for it, a legal hold say: a later one refuses it. None knows of any.
 
     >>> Entry({"run": "r1", "texts": {}}).body(7)
     b'{"run":"r1","seq":7,"texts":{}}'
@@ -84,6 +87,7 @@ class Entry:
     digest: str = ""
     constitution: bytes = b""
     erases: Ranges = ()
+    knows: int | None = None
     _head: bytes = field(init=False, repr=False, compare=False)
     _tail: bytes = field(init=False, repr=False, compare=False)
 
@@ -221,6 +225,10 @@ def open_store(url: str) -> Store:
     """
     scheme, separator, path = url.partition("://")
     if not separator:
+        if _CONNECTS.search(url):  # a file of that name would hold the password, too
+            raise ConfigurationError(
+                "the audit trail's name reads like a database's, and is no URL. Write postgresql://user@host/database."
+            )
         scheme, path = "sqlite", "/" + url
     if scheme in {"postgresql", "postgres"}:
         from guardrails.audit._postgres import PostgresStore
@@ -235,7 +243,7 @@ def open_store(url: str) -> Store:
             " sqlite:///file.db, sqlite:////absolute/file.db, a path, or postgresql://user@host/database."
         )
     if not path.startswith("/"):
-        raise ConfigurationError(f"{url!r} names a host: write three slashes before a path, sqlite:///{path}")
+        raise ConfigurationError("the audit trail's URL names a host: write three slashes before a path, sqlite:///…")
     if path[1:] in {"", ":memory:"} or "\0" in path:
         raise ConfigurationError(
             f"{url!r} names no file: a trail has to outlast the process. Turn it off with audit=None."

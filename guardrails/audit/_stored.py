@@ -93,7 +93,7 @@ class Reader:
             self._wording(wording["digest"]) if wording["stored"] else None,
             tuple(decisions),
             None if first.texts or not fields["texts"] else self._erased.by(first.seq),
-            tuple(fields.get("masked", ())),
+            tuple(dict.fromkeys(path for body, _ in windows for path in body.get("masked", ()))),
         )
 
     def _hash(self, seq: int, of: int) -> str:

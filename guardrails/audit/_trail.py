@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from guardrails.audit import _acts
-from guardrails.audit._acts import Act, Erased
+from guardrails.audit._acts import Act, Erased, said
 from guardrails.audit._chain import Verification
 from guardrails.audit._checkpoint import Checkpoint
 from guardrails.audit._erasing import Eraser, Pruned
@@ -52,6 +52,7 @@ class AuditTrail:
         self._reader = Reader(store, self.wording)
         self._checked: set[str] = set()
         self._wordings: dict[str, Wording | None] = {}
+        self._erased = Erased(())
 
     @classmethod
     def open(cls, url: str | os.PathLike[str]) -> Self:
@@ -89,7 +90,10 @@ class AuditTrail:
                 )
             self._checked.add(wording.digest)
         entry = build_window(run, constitution) if isinstance(run, StreamWindow) else build(run, constitution)
-        return self._group.append(entry)
+        number = self._group.append(entry)
+        if run.number > 1 if isinstance(run, StreamWindow) else run.streamed:
+            self._erase_again(told.run_id)
+        return number
 
     def runs(self, limit: int | None = None, where: Where | None = None) -> Iterator[RunSummary]:
         """The runs, newest first; all of them if there is no limit. They are read as they are asked for."""
@@ -122,7 +126,7 @@ class AuditTrail:
         Raises:
             AuditError: what a hold says was altered.
         """
-        return _acts.holds(self._store)
+        return _acts.holds(self._store)[0]
 
     def wording(self, digest: str) -> Wording | None:
         """The constitution with this digest, as it was in force; None where the trail was not given it."""
@@ -170,14 +174,16 @@ class AuditTrail:
         A later decision stands beside the earlier one, and counts instead.
         """
         run_id, _ = self._find(run_id)
-        return self._group.append(_acts.decision(run_id, agrees=agrees, by=_said("by", by), note=note))
+        return self._group.append(_acts.decision(run_id, agrees=agrees, by=said("by", by), note=note))
 
     def hold(self, label: str, value: str = "", *, by: str, reason: str) -> int:
         """Keep the runs that have this label, now or later, from being erased; returns the hold's number.
 
         Without a value, the label alone holds. Runs with a label named `legal_hold` are held without any record.
         """
-        return self._group.append(_acts.hold(label, value, by=_said("by", by), reason=_said("reason", reason)))
+        return self._group.append(
+            _acts.hold(said("label", label), value, by=said("by", by), reason=said("reason", reason))
+        )
 
     def lift(self, hold: int, *, by: str, reason: str) -> int:
         """End the hold with this number.
@@ -187,7 +193,7 @@ class AuditTrail:
         """
         if hold not in {act.seq for act in self.holds()}:
             raise AuditError(f"record {hold} is no legal hold in force.")
-        return self._group.append(_acts.lift(hold, by=_said("by", by), reason=_said("reason", reason)))
+        return self._group.append(_acts.lift(hold, by=said("by", by), reason=said("reason", reason)))
 
     def erase(self, *run_ids: str, by: str, reason: str) -> int:
         """Remove the texts of runs, and their salts: what was said cannot be read or guessed any more.
@@ -206,9 +212,16 @@ class AuditTrail:
         """As `erase`, for all runs that fit but those under a legal hold, which keep theirs.
 
         Raises:
-            AuditError: a run was altered, or something keeps the texts in the store's files.
+            AuditError: a run was altered, its labels were masked so that another's may look the same, or something
+                keeps the texts in the store's files.
         """
-        return self._eraser(by, reason).all_but_held([run.run_id for run in self.runs(where=where) if not run.erased])
+        found = [run for run in self.runs(where=where) if not run.erased]
+        masked = next((run for run in found if run.redaction == "redacted" and where.is_masked()), None)
+        if masked:
+            raise AuditError(
+                f"of run {masked.run_id} the label's value was masked, and another one may look the same. Erase by ids."
+            )
+        return self._eraser(by, reason).all_but_held([run.run_id for run in found])
 
     def prune(self, before: datetime, *, by: str, reason: str) -> Pruned:
         """Remove the texts of everything that was recorded before a time, but for runs under a legal hold.
@@ -236,8 +249,16 @@ class AuditTrail:
     def __repr__(self) -> str:
         return f"{type(self).__name__}.open({self.url!r})"
 
+    def _erase_again(self, run_id: str) -> None:
+        """Erase what came of a stream after it was erased: its reader may have read on."""
+        self._erased = self._erased.since(self._store)
+        for act in self._erased.acts:
+            if act.run == run_id:
+                self._eraser(act.by or "the guard", f"recorded after record {act.seq} erased the run").again(run_id)
+                return
+
     def _eraser(self, by: str, reason: str) -> Eraser:
-        return Eraser(self._store, self._group.append, by=_said("by", by), reason=_said("reason", reason))
+        return Eraser(self._store, self._group.append, by=said("by", by), reason=said("reason", reason))
 
     def _newest(self, only: Filter) -> Iterator[Record]:
         before = None
@@ -246,7 +267,11 @@ class AuditTrail:
             before = page[-1].seq
 
     def _wanted(self, record: Record, where: Where, erased: Erased) -> RunSummary | None:
-        run = summary(record, is_erased=record.seq in erased)
+        is_erased = record.seq in erased
+        if b'"kind":"window"' in record.body:  # of a stream that came to no outcome: what every window says
+            run = summary(*self._store.of_run(str(json.loads(record.body)["run"])), is_erased=is_erased)
+        else:
+            run = summary(record, is_erased=is_erased)
         if not where.fits(run):
             return None
         if where.severity:
@@ -269,10 +294,3 @@ class AuditTrail:
             )
         names = ", ".join(run for run, _ in found[:_NAMED]) + (", …" if len(found) > _NAMED else "")
         raise AuditError(f"several runs begin with {prefix!r}: {names}. Give more of the id.")
-
-
-def _said(name: str, text: str) -> str:
-    """What a person has to say for the record."""
-    if not text.strip():
-        raise AuditError(f"{name} is empty: the trail keeps who did this, and why.")
-    return text

@@ -78,6 +78,8 @@ def hold(
     with open_trail(audit) as trail:
         if (by or reason) and not label and lift is None:
             raise ConfigurationError("say what to hold, --label NAME=VALUE, or which hold to end, --lift NUMBER.")
+        if label and lift is not None:
+            raise ConfigurationError("--label begins a hold and --lift ends one: say one of them.")
         if label:
             number = trail.hold(*name_and_value(label), by=by, reason=reason)
             count = sum(1 for run in trail.runs(where=Where(labels=(name_and_value(label),))) if not run.erased)

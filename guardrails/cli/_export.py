@@ -16,6 +16,7 @@ import typer
 
 from guardrails import reports
 from guardrails._assemble import DEFAULT_AUDIT
+from guardrails._visible import visible
 from guardrails.audit import AuditTrail, Checkpoint, Preferences, export
 from guardrails.cli._audit import Checkpoints, PublicKey, progress, say_key
 from guardrails.cli._data import new_file
@@ -113,6 +114,8 @@ def report(
                 limit=limit,
             )
     console().print(f"{made.path}: {made.runs} runs, {made.interventions} interventions; {verified}")
+    for problem in made.problems:
+        console().print(visible(problem), style="bold red")
     say_key(anchors, key)
     raise typer.Exit(int(not verified))
 
@@ -132,8 +135,8 @@ def _write(lines: Iterable[str], out: Path | None) -> None:
             for line in lines:
                 file.write(line.encode("utf-8", "surrogatepass"))
                 file.flush()
-    except BrokenPipeError:  # the reader has enough
-        sys.stderr.close()
+    except BrokenPipeError:  # the reader has enough; the interpreter would complain of it at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         raise AuditError(f"standard output cannot be written: {error.strerror}.") from error
 

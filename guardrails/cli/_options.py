@@ -17,11 +17,11 @@ def time_of(text: str) -> datetime:
     """A time as it is typed, in UTC where it says nothing else."""
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise typer.BadParameter(
             f"{text!r} is no date. Write 2026-11-24, or with a time and a zone 2026-11-24T09:00+09:00."
         ) from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 class Severity(StrEnum):

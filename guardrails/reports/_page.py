@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from guardrails._visible import as_html, visible
+from guardrails.reports._phrases import PHRASES, meaning
 from guardrails.reports._words import WORDS
 
 if TYPE_CHECKING:
@@ -29,7 +31,9 @@ def environment(language: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(say=_say(WORDS[language]), named=_named(WORDS[language]), language=language)
+    words = WORDS[language]
+    made.globals.update(say=_say(words), named=_named(words), worker=_worker(words), language=language)
+    made.globals.update(meaning=partial(meaning, phrases=PHRASES[language]))
     made.filters.update(text=_text, moment=_moment, day=_day, number=_number, share=_share, seconds=_seconds)
     return made
 
@@ -59,9 +63,21 @@ def _named(words: Mapping[str, str]) -> Callable[[str, str], str]:
     return lambda kind, value: words.get(f"{kind}_{value}", value)
 
 
-def _moment(time: datetime) -> Markup:
+def _worker(words: Mapping[str, str]) -> Callable[[str], str]:
+    """What a judge or a reviser is called; several are joined by a plus sign."""
+    named = _named(words)
+    return lambda name: "+".join(named("worker", one) for one in name.split("+"))
+
+
+def _moment(time: datetime | str) -> Markup:
+    """A time, to the second. One that a record has as a string is put out as it stands where it is no time."""
     from markupsafe import Markup
 
+    if isinstance(time, str):
+        try:
+            return _moment(datetime.fromisoformat(time))
+        except ValueError:
+            return _text(time)
     time = time.astimezone(UTC)
     return Markup('<time datetime="{0:%Y-%m-%dT%H:%M:%SZ}">{0:%Y-%m-%d %H:%M:%S} UTC</time>').format(time)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil, floor, log2
 
-from guardrails.outcome import Status
+from guardrails.reports._result import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +45,25 @@ UNITS = (
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """An hour, a day, a month or a year, and how many runs of each status it had."""
+    """An hour, a day, a month or a year, and how many runs of each result it had."""
 
     start: datetime
-    passed: int
-    revised: int
-    blocked: int
+    results: Mapping[Result, int]
 
 
 class Timeline:
     """Runs by hour, or by the finest longer unit in which the whole time is not too many periods.
 
     >>> timeline = Timeline()
-    >>> timeline.add(datetime(2026, 11, 1, 9, tzinfo=UTC), Status.PASSED)
-    >>> timeline.add(datetime(2026, 11, 30, 9, tzinfo=UTC), Status.REVISED)
+    >>> timeline.add(datetime(2026, 11, 1, 9, tzinfo=UTC), Result.PASSED)
+    >>> timeline.add(datetime(2026, 11, 30, 9, tzinfo=UTC), Result.REVISED)
     >>> timeline.unit.name, len(list(timeline.periods()))
     ('day', 30)
     """
 
     def __init__(self) -> None:
         self._units = list(UNITS)
-        self._counts: dict[int, Counter[Status]] = {}
+        self._counts: dict[int, Counter[Result]] = {}
         self.first: datetime | None = None
         self.last: datetime | None = None
 
@@ -74,25 +72,24 @@ class Timeline:
         """The unit of the periods."""
         return self._units[0]
 
-    def add(self, time: datetime, status: Status) -> None:
+    def add(self, time: datetime, result: Result) -> None:
         """Count a run."""
         time = time.astimezone(UTC)
         self.first, self.last = min(self.first or time, time), max(self.last or time, time)
         while self.unit.most and self.unit.index(self.last) - self.unit.index(self.first) >= self.unit.most:
             self._coarsen()
-        self._counts.setdefault(self.unit.index(time), Counter())[status] += 1
+        self._counts.setdefault(self.unit.index(time), Counter())[result] += 1
 
     def periods(self) -> Iterator[Period]:
         """Every period from the first run to the last one, those without runs too."""
         if self.first is None or self.last is None:
             return
         for index in range(self.unit.index(self.first), self.unit.index(self.last) + 1):
-            found = self._counts.get(index, Counter())
-            yield Period(self.unit.start(index), *(found[status] for status in Status))
+            yield Period(self.unit.start(index), self._counts.get(index, Counter()))
 
     def _coarsen(self) -> None:
         finer, unit = self._units.pop(0), self._units[0]
-        merged: dict[int, Counter[Status]] = {}
+        merged: dict[int, Counter[Result]] = {}
         for index, counts in self._counts.items():
             merged.setdefault(unit.index(finer.start(index)), Counter()).update(counts)
         self._counts = merged
