@@ -72,7 +72,7 @@ def test_a_person_decides_and_the_queue_gets_shorter(audit, said):
     audit("queue")
     printed = audit("decide", run[:18], "--overrule", "--by", "M. Sato", "--note", "A quotation.\x1b[2J")
     assert printed == "record 2: overruled by M. Sato\n"
-    assert audit("queue") == "no run fits\n"
+    assert audit("queue") == "no run waits\n"
     shown = audit("show", run)
     assert re.search(r"overruled by M. Sato, .* UTC \(record 2\)\n  A quotation.<U\+001B>\[2J\n", shown)
     assert json.loads(audit("show", "--json"))["decisions"][0]["agrees"] is False

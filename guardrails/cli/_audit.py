@@ -67,7 +67,7 @@ def list_runs(
 def queue(audit: Audit = DEFAULT_AUDIT, limit: Limit = 20, as_json: Json = False) -> None:
     """List the runs that wait for a person's decision: blocked ones, and those with something undecided."""
     with open_trail(audit) as trail:
-        _list(trail.queue(limit + 1), limit, as_json=as_json)
+        _list(trail.queue(limit + 1), limit, nothing="no run waits", as_json=as_json)
 
 
 @app.command("acts")
@@ -174,7 +174,7 @@ def _marks(run: RunSummary) -> str:
     return f" ({'; '.join(marks)})" if marks else ""
 
 
-def _list(found: Iterable[RunSummary], limit: int, *, as_json: bool) -> None:
+def _list(found: Iterable[RunSummary], limit: int, *, as_json: bool, nothing: str = "no run fits") -> None:
     runs = list(found)
     more, runs = len(runs) > limit, runs[:limit]
     if as_json:
@@ -194,7 +194,7 @@ def _list(found: Iterable[RunSummary], limit: int, *, as_json: bool) -> None:
         out.print(line)
     if more or not runs:
         # Not among the runs, where another program reads them.
-        print(f"the newest {limit}; --limit shows more" if more else "no run fits", file=sys.stderr)
+        print(f"the newest {limit}; --limit shows more" if more else nothing, file=sys.stderr)
 
 
 def _newest(trail: AuditTrail) -> str:
