@@ -243,7 +243,10 @@ def open_store(url: str) -> Store:
             " sqlite:///file.db, sqlite:////absolute/file.db, a path, or postgresql://user@host/database."
         )
     if not path.startswith("/"):
-        raise ConfigurationError("the audit trail's URL names a host: write three slashes before a path, sqlite:///…")
+        named = "…" if "@" in path else path  # it may hold a password
+        raise ConfigurationError(
+            f"the audit trail's URL names a host: write three slashes before a path, sqlite:///{named}"
+        )
     if path[1:] in {"", ":memory:"} or "\0" in path:
         raise ConfigurationError(
             f"{url!r} names no file: a trail has to outlast the process. Turn it off with audit=None."
