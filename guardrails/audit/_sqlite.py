@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from guardrails.audit._store import Entry
 
-_TEXTS = "SELECT seq, CAST(path AS BLOB), salt, text FROM texts WHERE seq BETWEEN ? AND ? ORDER BY seq, path"
+# Cast, for a damaged file may say that a value is of another type.
+_TEXTS = """SELECT seq, CAST(path AS BLOB), CAST(coalesce(salt, '') AS BLOB), CAST(coalesce(text, '') AS BLOB)
+  FROM texts WHERE seq BETWEEN ? AND ? ORDER BY seq, path"""
 _SELECT = "SELECT seq, CAST(coalesce(body, '') AS BLOB), coalesce(hash, '') FROM records "
 # A run's record: its outcome, or the first window of a stream that came to none.
 _IS_RUN = """(status IS NOT NULL OR json_extract(body, '$.number') = 1 AND NOT EXISTS
@@ -102,7 +104,7 @@ class SqliteStore:
     def constitution(self, digest: str) -> bytes | None:
         """The content that is kept under a digest."""
         with self._connection.transaction() as db:
-            row = db.execute("SELECT content FROM constitutions WHERE digest = ?", (digest,)).fetchone()
+            row = db.execute("SELECT CAST(content AS BLOB) FROM constitutions WHERE digest = ?", (digest,)).fetchone()
         return bytes(row[0]) if row else None
 
     def altered(self) -> str:

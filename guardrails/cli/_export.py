@@ -19,9 +19,10 @@ from guardrails._assemble import DEFAULT_AUDIT
 from guardrails._visible import visible
 from guardrails.audit import AuditTrail, Checkpoint, Preferences, export
 from guardrails.cli._audit import Checkpoints, PublicKey, progress, say_key
-from guardrails.cli._data import new_file
+from guardrails.cli._data import new_file, print_json
 from guardrails.cli._options import (
     Audit,
+    Json,
     OfConstitution,
     OfLabel,
     OfPrinciple,
@@ -61,20 +62,25 @@ def export_trail(
     after: Annotated[int, typer.Option("--after", min=0, help="Begin after the record with this number.")] = 0,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with what is recorded from now on.")] = False,
     audit: Audit = DEFAULT_AUDIT,
+    as_json: Json = False,
 ) -> None:
     """Export a trail: every record with what is needed to verify it, for log shippers, spreadsheets, archives.
 
     `guardrails audit verify --audit FILE` verifies what was exported as .jsonl or .csv.
     """
+    if as_json and out is None:
+        raise ConfigurationError("--json tells of a file that was written: name one with --out.")
     with open_trail(audit) as trail:
         if layout is Format.PREFERENCE:
             if after or follow:
                 raise ConfigurationError("preferences are of the whole trail: leave --after and --follow out.")
             _export_preferences(trail, out)
-            return
-        idle = partial(time.sleep, _PAUSE) if follow else None
-        with suppress(KeyboardInterrupt):
-            _write(export(trail, "csv" if layout is Format.CSV else "jsonl", after, idle), out)
+        else:
+            idle = partial(time.sleep, _PAUSE) if follow else None
+            with suppress(KeyboardInterrupt):
+                _write(export(trail, "csv" if layout is Format.CSV else "jsonl", after, idle), out)
+    if as_json and out is not None:
+        print_json({"file": str(out), "bytes": out.stat().st_size})
 
 
 def report(
@@ -93,6 +99,7 @@ def report(
     checkpoint: Checkpoints = None,
     key: PublicKey = None,
     audit: Audit = DEFAULT_AUDIT,
+    as_json: Json = False,
 ) -> None:
     """Verify the trail and write a report: figures, then every intervention with what was changed. One HTML file.
 
@@ -113,10 +120,13 @@ def report(
                 progress=told,
                 limit=limit,
             )
-    console().print(f"{made.path}: {made.runs} runs, {made.interventions} interventions; {verified}")
-    for problem in made.problems:
-        console().print(visible(problem), style="bold red")
-    say_key(anchors, key)
+    if as_json:
+        print_json({"report": made, "verification": verified})
+    else:
+        console().print(f"{made.path}: {made.runs} runs, {made.interventions} interventions; {verified}")
+        for problem in made.problems:
+            console().print(visible(problem), style="bold red")
+        say_key(anchors, key)
     raise typer.Exit(int(not verified))
 
 
