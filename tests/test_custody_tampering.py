@@ -123,3 +123,11 @@ def test_a_file_that_was_brought_to_this_version_has_its_rules(path):
         assert trail.verify().note == ""
         recorded(trail)
         assert trail.verify().note == ""
+
+
+def test_a_damaged_index_does_not_keep_a_reader_for_ever():
+    from guardrails.audit._store import went_on
+
+    assert went_on(None, 7) == went_on(6, 7) == 7
+    with pytest.raises(AuditError, match="cannot be read past record 7: its index is damaged"):
+        went_on(7, 7)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from guardrails.audit._store import Entry, as_written
+from guardrails.audit._store import Entry, as_written, went_on
 from guardrails.audit._texts import SCHEMA, Texts, timestamp
 from guardrails.audit._vouch import text_problem
 from guardrails.errors import AuditError
@@ -166,7 +166,7 @@ def _erasures(records: Iterable[Record]) -> Iterator[Act]:
 def _records(store: Store, after: int = 0) -> Iterator[Record]:
     while page := store.acts(after, _PAGE):
         yield from page
-        after = page[-1].seq
+        after = went_on(after, page[-1].seq)
 
 
 class Erased:

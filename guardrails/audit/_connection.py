@@ -87,7 +87,7 @@ class Connection:
             except BaseException as error:
                 # Closing rolls back, and whatever state the error left the connection in goes with it.
                 self._held.close()
-                if isinstance(error, sqlite3.Error | OSError):
+                if isinstance(error, sqlite3.Error | OSError | UnicodeDecodeError):
                     raise self._failure(error, "written" if write else "read") from error
                 raise
 
@@ -104,7 +104,7 @@ class Connection:
                 db = self._connected(write=True)
                 db.execute("VACUUM")
                 is_busy = _is_log_kept(db, self._timeout)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 self._held.close()
                 raise AuditError(f"{self._failure(error, 'rewritten')} {_KEPT}") from error
         if is_busy:
@@ -176,11 +176,13 @@ class Connection:
             if not self._path.exists():
                 os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
 
-    def _failure(self, error: sqlite3.Error | OSError, done: str) -> AuditError:
+    def _failure(self, error: sqlite3.Error | OSError | UnicodeDecodeError, done: str) -> AuditError:
         if self._path.is_dir():
             what, advice = "it is a folder", "Name a file in it."
         elif isinstance(error, FileNotFoundError):
             what, advice = "its folder does not exist", f"Make it (mkdir -p {self._path.parent}), or name another path."
+        elif isinstance(error, UnicodeDecodeError):  # Python cannot read what SQLite says of a damaged schema
+            what, advice = "its tables are damaged", _ADVICE[sqlite3.SQLITE_CORRUPT]
         elif isinstance(error, OSError):
             what, advice = error.strerror or str(error), "Give this user the right to it, or name another path."
         else:

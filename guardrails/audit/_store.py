@@ -69,6 +69,20 @@ def as_written(record: Record) -> Iterator[None]:
         ) from error
 
 
+def went_on(before: int | None, after: int) -> int:
+    """The number that reading came to, where it came any further.
+
+    Raises:
+        AuditError: it did not: an index is damaged, and reading would never end.
+    """
+    if before is not None and after <= before:
+        raise AuditError(
+            f"the trail cannot be read past record {abs(before)}: its index is damaged. Put it aside as it is, and restore"
+            " the last good copy."
+        )
+    return after
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A record to be stored: everything but its number, which only the store's transaction knows.

@@ -16,7 +16,7 @@ from guardrails.audit._erasing import Eraser, Pruned
 from guardrails.audit._group import Group
 from guardrails.audit._record import Run, build
 from guardrails.audit._runs import WAITING, RunSummary, Where, has_label, is_waiting, summary
-from guardrails.audit._store import open_store
+from guardrails.audit._store import open_store, went_on
 from guardrails.audit._stored import Reader, StoredRun
 from guardrails.audit._verify import records_of, verify_store
 from guardrails.audit._window import StreamWindow, build_window
@@ -264,7 +264,7 @@ class AuditTrail:
         before = None
         while page := self._store.newest(before, _PAGE, only):
             yield from page
-            before = page[-1].seq
+            before = -went_on(None if before is None else -before, -page[-1].seq)
 
     def _wanted(self, record: Record, where: Where, erased: Erased) -> RunSummary | None:
         is_erased = record.seq in erased

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from guardrails.audit._acts import Erased
 from guardrails.audit._chain import GENESIS, Chain, Verification, digests, verify
+from guardrails.audit._store import went_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,7 +29,7 @@ def records_of(store: Store, after: int = 0) -> Iterator[Record]:
     first = after + 1 if after else None
     while page := store.page(first, _PAGE):
         yield from page
-        first = page[-1].seq + 1
+        first = went_on(first, page[-1].seq + 1)
 
 
 def verify_store(
