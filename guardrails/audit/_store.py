@@ -77,8 +77,8 @@ def went_on(before: int | None, after: int) -> int:
     """
     if before is not None and after <= before:
         raise AuditError(
-            f"the trail cannot be read past record {abs(before)}: its index is damaged. Put it aside as it is, and restore"
-            " the last good copy."
+            f"the trail cannot be read past record {abs(before)}: its index is damaged."
+            " Put it aside as it is, and restore the last good copy."
         )
     return after
 

@@ -67,7 +67,9 @@ class Reader:
             AuditError: a record of it was altered.
         """
         of_run = self._store.of_run(run_id)
-        found = next(record for record in of_run if record.seq == seq)
+        found = next((record for record in of_run if record.seq == seq), None)
+        if found is None:
+            raise AuditError(f"record {seq} (run {run_id}) cannot be read: the trail's index is damaged.")
         with as_written(found):
             return self._read(run_id, found, [record for record in of_run if record.seq > seq])
 

@@ -16,7 +16,7 @@ from guardrails.audit._erasing import Eraser, Pruned
 from guardrails.audit._group import Group
 from guardrails.audit._record import Run, build
 from guardrails.audit._runs import WAITING, RunSummary, Where, has_label, is_waiting, summary
-from guardrails.audit._store import open_store, went_on
+from guardrails.audit._store import as_written, open_store, went_on
 from guardrails.audit._stored import Reader, StoredRun
 from guardrails.audit._verify import records_of, verify_store
 from guardrails.audit._window import StreamWindow, build_window
@@ -269,7 +269,9 @@ class AuditTrail:
     def _wanted(self, record: Record, where: Where, erased: Erased) -> RunSummary | None:
         is_erased = record.seq in erased
         if b'"kind":"window"' in record.body:  # of a stream that came to no outcome: what every window says
-            run = summary(*self._store.of_run(str(json.loads(record.body)["run"])), is_erased=is_erased)
+            with as_written(record):
+                of_run = self._store.of_run(str(json.loads(record.body)["run"]))
+            run = summary(*of_run or (record,), is_erased=is_erased)
         else:
             run = summary(record, is_erased=is_erased)
         if not where.fits(run):
