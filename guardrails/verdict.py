@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,3 +53,18 @@ class Verdict:
     def violates(self) -> bool:
         """Whether the judge found the principle broken."""
         return self.decision is Decision.VIOLATES
+
+
+def alike(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
+    """The verdicts that find something, those that say the same of several principles together.
+
+    >>> said = {"decision": Decision.UNDECIDED, "judge": "model", "reason": "no answer"}
+    >>> [[one.principle for one in group] for group in alike([Verdict("fees", **said), Verdict("tone", **said)])]
+    [['fees', 'tone']]
+    """
+    found: dict[tuple[object, ...], list[Verdict]] = {}
+    for verdict in verdicts:
+        if verdict.decision is not Decision.COMPLIES or verdict.critique:
+            key = (verdict.decision, verdict.judge, verdict.critique, verdict.reason, verdict.sentences)
+            found.setdefault(key, []).append(verdict)
+    return list(found.values())

@@ -464,6 +464,11 @@ def test_a_hold_that_comes_while_others_erase_is_heeded(trail):
     trail.hold("case", "42", by="Legal", reason="Case 17")
     pruned = eraser.before(datetime.now(UTC) + timedelta(1), trail.records())
     assert (pruned.erased, trail.run(held).has_texts, trail.run(free).has_texts) == (1, True, False)
+    other, eraser = run(trail, labels={"case": "44"}), trail._eraser("DPO", "Article 17")
+    trail.hold("case", "44", by="Legal", reason="Case 18")
+    with pytest.raises(AuditError, match=f"run {other} is under a legal hold .*, and was not erased"):
+        eraser.runs([other])
+    assert trail.run(other).has_texts
 
 
 def test_what_a_killed_stream_was_found_to_break_is_found_in_every_window(trail):

@@ -55,9 +55,11 @@ class Eraser:
         """
         found = {run_id: self._store.of_run(run_id) for run_id in run_ids}
         for run_id, records in found.items():
-            if held := self._hold(records):
-                raise AuditError(f"run {run_id} is under a legal hold ({held}), and nothing was erased.")
-        count = sum([self._erase(run_id, records) for run_id, records in found.items()])
+            self._refuse_held(run_id, records, "nothing was erased")
+        count = 0
+        for run_id, records in found.items():
+            count += self._erase(run_id, records)
+            self._refuse_held(run_id, self._store.of_run(run_id), "was not erased")  # somebody was quicker
         self._store.scrub()
         return count
 
@@ -104,6 +106,10 @@ class Eraser:
         erased += self._write(None, due, limit)
         self._store.scrub()
         return Pruned(erased, len(kept))
+
+    def _refuse_held(self, run_id: str, records: Iterable[Record], so: str) -> None:
+        if held := self._hold(records):
+            raise AuditError(f"run {run_id} is under a legal hold ({held}), and {so}.")
 
     def _hold(self, records: Iterable[Record]) -> str:
         return next(filter(None, map(self._held, records)), "")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from guardrails.audit._store import TABLES, known_tables
 from guardrails.errors import AuditError
 
 if TYPE_CHECKING:
     from psycopg import Connection
-
-SCHEMA = 2
-"""The version of the tables: of what they hold, so that it is the same one as in SQLite. 2 was the first here."""
 
 REFUSED = "GR001"
 """The SQLSTATE of what the trail's rules refuse."""
@@ -129,7 +127,7 @@ def prepare(url: str, db: Connection[Any], *, write: bool) -> None:
         raise AuditError(
             f"there is no audit trail in {url} yet. The first record makes one; look at the database's name."
         )
-    if version == SCHEMA or not write:
+    if version == TABLES or not write:
         return
     # Where somebody made the schema for this role, it needs no right to make one.
     if db.execute("SELECT to_regnamespace('guardrails') IS NULL").fetchone() == (True,):
@@ -147,11 +145,4 @@ def _version(url: str, db: Connection[Any]) -> int | None:
         return None
     known = tables >= _TABLES
     row = db.execute("SELECT value FROM guardrails.meta WHERE name = 'schema'").fetchone() if known else None
-    if row is None or not row[0].isdecimal():
-        raise AuditError(f"the schema guardrails in {url} is not an audit trail. Name another database.")
-    if int(row[0]) > SCHEMA:
-        raise AuditError(
-            f"the audit trail {url} has schema {row[0]}, and this version of the library knows"
-            f" {SCHEMA}. Upgrade constitutional-guardrails."
-        )
-    return int(row[0])
+    return known_tables(url, row and row[0], f"the schema guardrails in {url} is not an audit trail.")

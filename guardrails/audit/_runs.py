@@ -103,6 +103,8 @@ class Where:
         if self.principle:
             # Of a stream that came to no outcome, any window may hold it.
             holds.append((f'"principle":{json.dumps(self.principle)}', '"kind":"window"'))
+        if self.principle or self.severity:
+            holds.append(('"decision":"violates"', '"decision":"undecided"', '"kind":"window"'))
         holds += [(json.dumps(name),) for name, _ in self.labels]
         if self.constitution:
             named = json.dumps(self.constitution)

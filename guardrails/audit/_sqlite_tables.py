@@ -5,14 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from guardrails.audit._store import TABLES, known_tables
 from guardrails.errors import AuditError
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
-
-SCHEMA = 2
-"""The version of the tables. 1 could not erase."""
 
 
 def _refusal(event: str, why: str, when: str = "true") -> str:
@@ -100,7 +98,7 @@ def prepare(path: Path, db: sqlite3.Connection, *, write: bool) -> None:
     version = _version(path, db)
     if version is None and not write:
         raise AuditError(f"{path} is empty: there is no audit trail in it yet.")
-    if version == SCHEMA or not write:
+    if version == TABLES or not write:
         return
     db.execute("BEGIN IMMEDIATE")
     for step in _STEPS[_version(path, db) or 0 :]:  # asked once more: another process may have been faster
@@ -137,11 +135,4 @@ def _version(path: Path, db: sqlite3.Connection) -> int | None:
         return None
     known = tables >= {"meta", "records", "texts", "constitutions"}
     row = db.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone() if known else None
-    if row is None or not row[0].isdecimal():
-        raise AuditError(f"{path} is an SQLite database, but not an audit trail. Name another file.")
-    if int(row[0]) > SCHEMA:
-        raise AuditError(
-            f"the audit trail {path} has schema {row[0]}, and this version of the library knows"
-            f" {SCHEMA}. Upgrade constitutional-guardrails."
-        )
-    return int(row[0])
+    return known_tables(str(path), row and row[0], f"{path} is an SQLite database, but not an audit trail.")

@@ -222,6 +222,26 @@ class Store(Protocol):
         ...
 
 
+TABLES = 2
+"""The version of a database's tables. 1, which SQLite alone had, could not erase."""
+
+
+def known_tables(name: str, version: str | None, what: str) -> int:
+    """The version of the tables in a database, as it stands there.
+
+    Raises:
+        AuditError: it is none, so that the database is `what` and no trail; or a later one.
+    """
+    if version is None or not version.isdecimal():
+        raise AuditError(f"{what} Name another one.")
+    if int(version) > TABLES:
+        raise AuditError(
+            f"the audit trail {name} has schema {version}, and this version of the library knows"
+            f" {TABLES}. Upgrade constitutional-guardrails."
+        )
+    return int(version)
+
+
 def canonical(value: object) -> bytes:
     r"""A value as JSON with one spelling only: sorted keys, no spaces, non-ASCII escaped.
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from guardrails._assemble import DEFAULT_AUDIT
+from guardrails._assemble import DEFAULT_AUDIT, one_of
 from guardrails._visible import visible
 from guardrails.audit import Act, AuditTrail, Checkpoint, RunSummary
 from guardrails.cli._data import print_json
@@ -97,6 +97,7 @@ def show(
 
     Exit code: 2 where the trail was to keep no texts, and there are no drafts to show.
     """
+    one_of("language", language, (None, "en", "ja"))
     with open_trail(audit) as trail:
         stored = trail.run(run or _newest(trail))
     language = language or stored.run.exchange.language

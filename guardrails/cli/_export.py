@@ -47,13 +47,6 @@ class Format(StrEnum):
     PREFERENCE = "preference"
 
 
-class Language(StrEnum):
-    """What a report is written in."""
-
-    ENGLISH = "en"
-    JAPANESE = "ja"
-
-
 def export_trail(
     layout: Annotated[
         Format, typer.Option("--format", help="JSON Lines or CSV, to verify elsewhere; or pairs to train a model with.")
@@ -85,7 +78,7 @@ def export_trail(
 
 def report(
     file: Annotated[Path, typer.Argument(help="The HTML file to write.")] = Path("audit-report.html"),
-    language: Annotated[Language, typer.Option("--language", help="The language of the report.")] = Language.ENGLISH,
+    language: Annotated[str, typer.Option("--language", help="Of the report: en or ja.")] = "en",
     status: OfStatus = None,
     principle: OfPrinciple = "",
     severity: OfSeverity = None,
@@ -115,7 +108,7 @@ def report(
                 trail,
                 file,
                 where=wanted,
-                language=language.value,
+                language=language,
                 verification=verified,
                 progress=told,
                 limit=limit,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -16,7 +15,7 @@ from rich.text import Text
 from guardrails._differences import differences
 from guardrails._visible import visible
 from guardrails.outcome import Attempt, Outcome, Status
-from guardrails.verdict import Decision, Verdict
+from guardrails.verdict import Decision, Verdict, alike
 
 COLOURS = {Status.PASSED: "green", Status.REVISED: "yellow", Status.BLOCKED: "red"}
 _DECISIONS = {Decision.VIOLATES: "red", Decision.UNDECIDED: "magenta", Decision.COMPLIES: "green"}
@@ -73,12 +72,7 @@ def headline(outcome: Outcome) -> Text:
 
 def findings(attempt: Attempt) -> Iterator[Text]:
     """What is wrong with a draft, one line a finding; what is said of several principles alike, once."""
-    alike: dict[tuple[Any, ...], list[Verdict]] = {}
-    for verdict in attempt.verdicts:
-        if verdict.decision is not Decision.COMPLIES or verdict.critique:
-            key = (verdict.decision, verdict.judge, verdict.critique, verdict.reason, verdict.sentences)
-            alike.setdefault(key, []).append(verdict)
-    for verdicts in alike.values():
+    for verdicts in alike(attempt.verdicts):
         yield _finding(verdicts)
     if attempt.problem:
         yield Text(" " * _MARGIN).append(f"not revised: {visible(attempt.problem)}", style="dim")

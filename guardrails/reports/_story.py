@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from guardrails._differences import Line, differences, numbered
 from guardrails.outcome import Attempt, Cause, Outcome
 from guardrails.reports._result import Result, result_of
-from guardrails.verdict import Decision, Verdict
+from guardrails.verdict import Verdict, alike
 
 if TYPE_CHECKING:
     from guardrails.audit import StoredRun, Wording
@@ -150,12 +150,7 @@ def _kind(number: int, attempt: Attempt, outcome: Outcome) -> Kind:
 
 def _findings(verdicts: Sequence[Verdict], wording: Wording | None, language: str) -> Iterator[Finding]:
     """What is wrong with a draft; what is said of several principles alike, once."""
-    alike: dict[tuple[Any, ...], list[Verdict]] = {}
-    for verdict in verdicts:
-        if verdict.decision is not Decision.COMPLIES or verdict.critique:
-            key = (verdict.decision, verdict.judge, verdict.critique, verdict.reason, verdict.sentences)
-            alike.setdefault(key, []).append(verdict)
-    for found in alike.values():
+    for found in alike(verdicts):
         verdict = found[0]
         principles = tuple(_principle(one.principle, wording, language) for one in found)
         yield Finding(principles, verdict, verdict.reason.removeprefix(f"{verdict.judge}: "), verdict.judge in _OURS)
