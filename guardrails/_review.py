@@ -96,10 +96,14 @@ class Review:
             return outcome
         return (yield from self._calls(outcome, calls))
 
+    def judge(self) -> Step[tuple[Verdict, ...]]:
+        """The verdicts of all judges on the draft as it is."""
+        return self._judge(self.scope.panel)
+
     def _reply(self) -> Step[Outcome | None]:
         setup = self.setup
         while not (self.hands_over and self.attempts):
-            verdicts = (self.rules_first and self._mendable()) or (yield from self._judge(self.scope.panel))
+            verdicts = (self.rules_first and self._mendable()) or (yield from self.judge())
             self._attempt(self.draft.reply, verdicts, self.made, self.base)
             match decide(setup.constitution, verdicts, setup.on_error, allow_unjudged=setup.allow_unjudged):
                 case Release(unsafe):

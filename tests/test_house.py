@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from guardrails import facts, personal_data
-from guardrails.constitution import _schema
+from guardrails.constitution import _types
 
 FILES = sorted((Path(__file__).parent.parent / "guardrails").rglob("*.py"))
 
@@ -27,5 +27,5 @@ def test_a_file_holds_one_noun(path):
 
 def test_the_kinds_that_yaml_may_name_are_those_that_are_found():
     """The schema spells them out for editors; the extractors decide."""
-    assert get_args(_schema.FactKind) == facts.KINDS
-    assert get_args(_schema.PersonalKind) == personal_data.KINDS
+    assert get_args(_types.FactKind) == facts.KINDS
+    assert get_args(_types.PersonalKind) == personal_data.KINDS

@@ -9,25 +9,25 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 from guardrails import facts, patterns, personal_data, structured
-from guardrails.constitution._schema import (
+from guardrails.constitution._check_schema import (
+    Check,
     Fix,
     GroundedCheck,
     PatternCheck,
     PersonalDataCheck,
-    Principle,
     RequireCheck,
 )
-from guardrails.constitution._schema import Unless as UnlessText
+from guardrails.constitution._check_schema import Unless as UnlessText
+from guardrails.constitution._schema import Principle
 from guardrails.exchange import Exchange
 from guardrails.sentences import split
 from guardrails.views import view
 
 # Every kind of personal data that is looked for holds a digit or an @: most sentences hold neither.
 _MAY_BE_PERSONAL = re.compile(r"[\d@＠]")
-Check: TypeAlias = PatternCheck | RequireCheck | GroundedCheck | PersonalDataCheck
 
 
 @dataclass(frozen=True, slots=True)

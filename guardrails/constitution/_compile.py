@@ -9,15 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from guardrails.constitution._checks import CheckSet
 from guardrails.constitution._load import Placed, Source, load
 from guardrails.constitution._mistakes import did_you_mean
-from guardrails.constitution._schema import Principle, Scalar, Settings, text_in
+from guardrails.constitution._schema import Expect, Principle, Settings
 from guardrails.constitution._template import TemplateMistakeError, is_template, render
+from guardrails.constitution._types import Scalar, text_in
 from guardrails.errors import ConfigurationError, ConstitutionError, Problem
 from guardrails.outcome import ConstitutionRef
 
@@ -29,7 +30,9 @@ _WARNING = {
     "en": "Please note: this answer did not meet all of our checks. Have a qualified person confirm it first.",
     "ja": "ご注意: この回答は当社の確認項目をすべて満たしてはいません。利用される前に専門の担当者にご確認ください。",
 }
-_TEXTS = {"title", "rule", "revision", "replace", "append", "prepend", "fallback", "warning", "facts"}
+_NOTHING: tuple[object, ...] = ("", [], {})
+_Part = TypeVar("_Part", bound=BaseModel)
+_TEXTS = {"title", "rule", "critique", "revision", "replace", "append", "prepend", "fallback", "warning", "facts"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,9 @@ class Constitution:
     facts: tuple[Mapping[str, str], ...]
     fallback: Mapping[str, str]
     warning: Mapping[str, str]
-    _source: Source = field(repr=False, compare=False)
+    expect: Expect
+    source: Source = field(repr=False, compare=False)
+    """The files as they were written, with the place of every value."""
 
     @classmethod
     def load(
@@ -77,7 +82,7 @@ class Constitution:
 
     def select(self, *, jurisdiction: str | None = None, variables: Mapping[str, Scalar] | None = None) -> Constitution:
         """This constitution for one jurisdiction, or with other variables."""
-        return _compile(self._source, jurisdiction, variables or {}, [])
+        return _compile(self.source, jurisdiction, variables or {}, [])
 
     @cached_property
     def content(self) -> bytes:
@@ -85,7 +90,7 @@ class Constitution:
         content = {
             "name": self.name,
             "version": self.version,
-            "principles": [p.model_dump(mode="json") for p in self.principles],
+            "principles": [_said(p.model_dump(mode="json", exclude={"expect"})) for p in self.principles],
             "settings": self.settings.model_dump(mode="json"),
             "variables": self.variables,
             "facts": self.facts,
@@ -164,12 +169,13 @@ def _compile(
         name=source.file.name,
         version=source.file.version,
         principles=tuple(_selected(principles, jurisdiction, variables, source.file.name)),
-        settings=_settings(lineage),
+        settings=_inherited(lineage, "settings", Settings),
         variables=variables,
         facts=facts,
         fallback=texts["fallback"] or _FALLBACK,
         warning=texts["warning"] or _WARNING,
-        _source=source,
+        expect=_inherited(lineage, "expect", Expect),
+        source=source,
     )
 
 
@@ -259,9 +265,18 @@ def _inherited_text(lineage: Sequence[Source], key: str, variables: Mapping[str,
     return None
 
 
-def _settings(lineage: Sequence[Source]) -> Settings:
-    said = {key: value for s in lineage for key, value in s.file.settings.model_dump(exclude_unset=True).items()}
-    return Settings.model_validate(said)
+def _inherited(lineage: Sequence[Source], key: str, model: type[_Part]) -> _Part:
+    """A part of the constitution, value by value from the nearest that says it."""
+    parts = (getattr(source.file, key).model_dump(exclude_unset=True) for source in lineage)
+    return model.model_validate({name: value for part in parts for name, value in part.items()})
+
+
+def _said(value: Any) -> Any:
+    """Without what says nothing: a key that a later version of the library knows must not change a digest."""
+    if isinstance(value, dict):
+        said = {key: item for key, item in value.items() if item is not None and item not in _NOTHING}
+        return {key: item if key == "only_if" else _said(item) for key, item in said.items()}
+    return [_said(item) for item in value] if isinstance(value, list) else value
 
 
 def _selected(

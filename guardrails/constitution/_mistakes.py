@@ -6,18 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from guardrails.constitution._schema import (
-    Authority,
-    Example,
+from guardrails.constitution._check_schema import (
     Fix,
     GroundedCheck,
     PatternCheck,
     PersonalDataCheck,
-    Principle,
     RequireCheck,
-    Settings,
     Unless,
 )
+from guardrails.constitution._schema import Authority, Example, Expect, Principle, Settings
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -36,6 +33,7 @@ _PARTS: Mapping[str, type[BaseModel]] = {
     "authority": Authority,
     "examples": Example,
     "settings": Settings,
+    "expect": Expect,
     "unless": Unless,
     "fix": Fix,
 }

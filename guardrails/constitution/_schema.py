@@ -1,198 +1,65 @@
 """What a constitution's YAML may say.
 
 Frozen pydantic models: they check a file's data, and the compiled constitution is made of them.
-Called by `_load`; the descriptions are for authors.
+Called by `_load`. The docstrings, titles and examples are for authors: they also stand in the JSON Schema that
+editors work with.
 """
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    StringConstraints,
-    Tag,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
-from guardrails import patterns
+from guardrails.constitution._check_schema import Check
+from guardrails.constitution._types import FactKind, Id, Listed, Localised, Part, Scalar, Words
 
-MAX_TEXT = 20_000
 Severity = Literal["critical", "high", "medium", "low"]
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
-Words = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
+
+_TEXT: JsonDict = {"type": "string"}
+_ONE_SIDE: JsonDict = {
+    "oneOf": [
+        {"required": ["violates"], "properties": {"violates": _TEXT}},
+        {"required": ["complies"], "properties": {"complies": _TEXT}},
+    ],
+    "not": {"required": ["complies", "revised"], "properties": {"complies": _TEXT, "revised": _TEXT}},
+}
 
 
-def _localised(value: Any) -> Any:
-    return {"en": value} if isinstance(value, str) else value
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _scalar(value: Any) -> Any:
-    if not isinstance(value, bool | int | float | str):
-        raise ValueError("a variable is text, a number, true or false")  # noqa: TRY004 - pydantic's way to say so
-    return value
-
-
-def _pattern(value: str) -> str:
-    patterns.compiled(value)
-    return value
-
-
-Scalar: TypeAlias = Annotated[bool | int | float | str, BeforeValidator(_scalar)]
-
-Localised = Annotated[
-    dict[Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")], Words],
-    BeforeValidator(_localised),
-    Field(min_length=1),
-]
-"""A text in one or more languages: `{en: …, ja: …}`; a plain string is English."""
-
-Pattern = Annotated[
-    str, StringConstraints(min_length=1), BeforeValidator(lambda v: _pattern(v) if isinstance(v, str) else v)
-]
-Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_listed), Field(min_length=1)]
-FactKind = Literal["amounts", "percentages", "dates", "durations", "doses", "citations", "urls", "emails", "numbers"]
-PersonalKind = Literal["card", "iban", "ssn", "my_number", "email", "phone", "ip"]
-
-
-def text_in(text: dict[str, str], language: str) -> str:
-    """A localised text in a language, else in English, else in whichever it has."""
-    return text.get(language) or text.get("en") or next(iter(text.values()))
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
-
-
-class Authority(_Model):
+class Authority(Part):
     """The law, rule or guideline that a principle rests on."""
 
-    cite: Words
+    cite: Words = Field(examples=["FINRA Rule 2210(d)(1)(B)"])
     """The provision, as a lawyer would cite it."""
     verified: Literal["primary", "secondary", "unverified"] = "unverified"
     """`primary`: its own text was read; `secondary`: quoted by an independent source; else `unverified`."""
     checked_on: date | None = None
     """When it was last looked up."""
     note: str = ""
+    """What a reader should know: where it was read, what it leaves open."""
 
 
-class Unless(_Model):
-    """What makes a match a mention and no breach."""
-
-    before: Annotated[tuple[Words, ...], BeforeValidator(_listed)] = ()
-    """Words looked for among the three words before the match; `not` stands for n't as well."""
-    clause: Annotated[tuple[Pattern, ...], BeforeValidator(_listed)] = ()
-    """Patterns over the clause that the match stands in."""
-    sentence: Annotated[tuple[Pattern, ...], BeforeValidator(_listed)] = ()
-    """Patterns over the whole sentence: how it ends, that it asks."""
-    quoted: bool = False
-    """Whether a match inside quotation marks is excused."""
-
-
-class Fix(_Model):
-    """What a rule does to the match, or with `sentence: true` to its whole sentence."""
-
-    replace: Localised | None = None
-    r"""The new wording; `\1` stands for the pattern's first group."""
-    delete: bool = False
-    mask: bool = False
-    sentence: bool = False
-
-    @model_validator(mode="after")
-    def _one_of(self) -> Fix:
-        if [self.replace is not None, self.delete, self.mask].count(True) != 1:
-            raise ValueError("a fix says one of `replace: {en: …}`, `delete: true` or `mask: true`")
-        return self
-
-
-class _Check(_Model):
-    decides: bool = False
-    """Whether silence means that the reply complies. Otherwise a hit violates and silence decides nothing."""
-
-
-class PatternCheck(_Check):
-    """RE2 patterns over each sentence."""
-
-    pattern: Patterns
-    unless: Unless = Unless()
-    fix: Fix | None = None
-
-
-class RequireCheck(_Check):
-    """A disclosure that the reply must hold."""
-
-    require: Patterns
-    """Patterns, one of which must stand somewhere in the reply."""
-    when: Annotated[tuple[Pattern, ...], BeforeValidator(_listed)] = ()
-    """Only where a sentence of the reply matches one of these."""
-    when_prompt: Annotated[tuple[Pattern, ...], BeforeValidator(_listed)] = ()
-    """Only where a sentence of the user's last message matches one of these."""
-    unless: Unless = Unless()
-    """What excuses a match of `when` or `when_prompt`."""
-    append: Localised | None = None
-    """The disclosure, added at the end of the reply."""
-    prepend: Localised | None = None
-    """The disclosure, put before the first sentence."""
-
-    @model_validator(mode="after")
-    def _one_place(self) -> RequireCheck:
-        if self.append and self.prepend:
-            raise ValueError("a disclosure goes to one place: `append` or `prepend`")
-        return self
-
-
-class GroundedCheck(_Check):
-    """Facts of these kinds must stand in the conversation or its context; silent where there is no context."""
-
-    grounded: Annotated[tuple[FactKind, ...], Field(min_length=1)]
-
-
-class PersonalDataCheck(_Check):
-    """Personal data of these kinds must not stand in the reply."""
-
-    personal_data: Annotated[tuple[PersonalKind, ...], Field(min_length=1)]
-    fix: Fix | None = None
-
-
-def _check_kind(value: Any) -> str | None:
-    keys = value if isinstance(value, dict) else vars(value)
-    kinds = [kind for kind in ("pattern", "require", "grounded", "personal_data") if kind in keys]
-    return kinds[0] if len(kinds) == 1 else None
-
-
-Check = Annotated[
-    Annotated[PatternCheck, Tag("pattern")]
-    | Annotated[RequireCheck, Tag("require")]
-    | Annotated[GroundedCheck, Tag("grounded")]
-    | Annotated[PersonalDataCheck, Tag("personal_data")],
-    Discriminator(
-        _check_kind,
-        custom_error_type="check_kind",
-        custom_error_message="a check says one of `pattern`, `require`, `grounded` or `personal_data`",
-    ),
-]
-
-
-class Example(_Model):
+class Example(Part):
     """A reply that breaks the principle, or one that keeps it."""
 
+    model_config = ConfigDict(json_schema_extra=_ONE_SIDE)
+
     violates: Words | None = None
+    """A whole reply that breaks the principle."""
     complies: Words | None = None
+    """A whole reply that keeps it."""
     revised: Words | None = None
     """What a violating reply should become."""
     note: str = ""
+    """Why it stands here. On a complying example: what makes it look like a breach, and so a near miss."""
     prompt: str = ""
-    context: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
-    lang: str = ""
+    """The question that the reply answers."""
+    context: Annotated[tuple[str, ...], Listed()] = ()
+    """Documents that the reply was given."""
+    lang: str = Field("", examples=["en", "ja"])
+    """The reply's language, `en` or `ja`, where its letters do not tell."""
 
     @model_validator(mode="after")
     def _one_side(self) -> Example:
@@ -207,31 +74,60 @@ class Example(_Model):
         """The example's text, whichever side it stands on."""
         return self.violates or self.complies or ""
 
+    @property
+    def is_near_miss(self) -> bool:
+        """Whether it looks like a breach and is none: a complying example whose note says why."""
+        return bool(self.complies and self.note)
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Expect(Part):
+    """What `guardrails test` asks of a principle; each is a share from 0 to 1."""
+
+    recall: Share | None = None
+    """At least so much of what violates is found."""
+    precision: Share | None = None
+    """At least so much of what is found does violate."""
+    over_refusal: Share | None = None
+    """At most so much of the near misses is found."""
+    disagreement: Share | None = None
+    """At most so many examples are judged differently from one run to the next."""
+
 
 Applies = Literal["reply", "tool_calls"]
 
 
-class Principle(_Model):
+class Principle(Part):
     """One rule: what it says, what it rests on, how it is checked, and examples of both kinds."""
 
-    id: Id
-    title: Localised
+    id: Id = Field(examples=["acme-no-fee-waivers"])
+    """The file's name without `.yaml`: small letters, digits and hyphens."""
+    title: Localised = Field(examples=["No promise to waive fees", {"en": "No promise to waive fees", "ja": "…"}])
+    """What readers call it."""
     severity: Severity
-    rule: Localised
+    """How grave a breach is. `low` is only noted unless `on_violation` says more."""
+    rule: Localised = Field(examples=["Never promise that a fee is waived; only a branch can decide that."])
     """The rule, as a behaviour that one can observe in a reply."""
     on_violation: Literal["revise", "block", "flag"] = "revise"
-    """Where it is not said, `low` principles flag and the others revise."""
+    """What a breach leads to. Where it is not said, `low` principles flag and the others revise."""
     on_undecided: Literal["block", "allow"] = "block"
-    jurisdictions: Annotated[tuple[Words, ...], BeforeValidator(_listed)] = ()
+    """What it leads to that nobody could tell whether the reply breaks it."""
+    jurisdictions: Annotated[tuple[Words, ...], Listed()] = Field((), examples=[["US", "JP"]])
     """Where it applies; nowhere named means everywhere."""
-    only_if: dict[str, Scalar] = {}
+    only_if: dict[str, Scalar] = Field(default={}, examples=[{"is_licensed_adviser": False}])
     """Values of the constitution's variables for which it applies."""
     scope: Literal["sentence", "reply"] = "sentence"
-    """`reply` where only the whole reply can be judged: disclosures, balance."""
-    applies_to: Annotated[tuple[Applies, ...], BeforeValidator(_listed), Field(min_length=1)] = ("reply",)
-    """`tool_calls` judges the arguments of tool calls as text; a call that breaks it is blocked, never rewritten."""
+    """What a judge looks at. `reply` where only the whole reply can be judged: disclosures, balance."""
+    applies_to: Annotated[tuple[Applies, ...], Field(min_length=1), Listed()] = ("reply",)
+    """What is judged. `tool_calls`: their arguments, as text; a call that breaks it is blocked, never rewritten."""
     authority: tuple[Authority, ...] = ()
+    """The laws, rules or guidelines that it rests on."""
     checks: tuple[Check, ...] = ()
+    """What needs no model. Each says one of `pattern`, `require`, `grounded` or `personal_data`."""
+    critique: Localised | None = None
+    """How a model should look for a breach, where the rule does not say enough."""
     revision: Localised | None = None
     """How a reviser should mend a breach."""
     preserve: tuple[FactKind, ...] = ()
@@ -240,9 +136,16 @@ class Principle(_Model):
     """Findings with a confidence below this do not count."""
     escalate: str = ""
     """Whom a blocked reply concerns."""
-    effective: date | None = None
+    effective: date | None = Field(None, examples=["2026-11-23"])
+    """Since when it is in force."""
+    expires: date | None = Field(None, examples=["2027-11-22"])
+    """The last day on which it is in force."""
     owner: str = ""
+    """Who answers for it."""
+    expect: Expect = Expect()
+    """What `guardrails test` asks of it, value by value beside what the constitution asks of all."""
     examples: tuple[Example, ...] = ()
+    """Replies that break it and replies that keep it, near misses among them: they are its tests."""
 
     @model_validator(mode="before")
     @classmethod
@@ -255,11 +158,14 @@ class Principle(_Model):
 Rung = Literal["append", "block"]
 
 
-class Settings(_Model):
+class Settings(Part):
     """How the loop ends."""
 
     max_revisions: Annotated[int, Field(ge=0, le=10)] = 2
-    exhausted: Annotated[tuple[Rung, ...], BeforeValidator(_listed), Field(min_length=1)] = ("block",)
+    """How often a reply may be mended."""
+    exhausted: Annotated[tuple[Rung, ...], Field(min_length=1), Listed()] = Field(
+        ("block",), examples=[["append", "block"]]
+    )
     """What is tried when revisions run out: `append` adds the constitution's warning and judges again."""
 
     @model_validator(mode="after")
@@ -269,21 +175,30 @@ class Settings(_Model):
         return self
 
 
-class ConstitutionFile(_Model):
+class ConstitutionFile(Part):
     """A `constitution.yaml`, or a whole constitution in one file where `principles` stand in it."""
 
-    name: Id
-    version: Words
-    title: Localised | None = None
-    extends: Annotated[tuple[Words, ...], BeforeValidator(_listed)] = ()
+    name: Id = Field(examples=["acme-bank"])
+    """What records call it: small letters, digits and hyphens."""
+    version: Words = Field(examples=["1.0.0"])
+    """Yours to count, in any form. In quotes, or 1.0 is a number."""
+    title: Localised | None = Field(None, examples=["Acme Bank's customer chat"])
+    """What readers call it."""
+    extends: Annotated[tuple[Words, ...], Listed()] = Field((), examples=[["finance"]])
     """Constitutions whose principles this one takes over: shipped names, or paths from this file."""
-    disable: Annotated[tuple[Words, ...], BeforeValidator(_listed)] = ()
-    variables: dict[str, Scalar] = {}
-    facts: tuple[Localised, ...] = ()
+    disable: Annotated[tuple[Words, ...], Listed()] = ()
+    """Ids of principles that are not taken over."""
+    variables: dict[str, Scalar] = Field(default={}, examples=[{"company": "Acme Bank"}])
+    """Values that texts name as `{{ company }}`, and that `only_if` asks for."""
+    facts: tuple[Localised, ...] = Field((), examples=[["Deposits are insured up to $250,000."]])
     """What replies and revisions may state without a source in the exchange."""
     fallback: Localised | None = None
     """What a user reads instead of a blocked reply."""
     warning: Localised | None = None
     """What the `append` rung adds."""
     settings: Settings = Settings()
-    principles: tuple[Principle, ...] = ()
+    """How often a reply is mended, and what happens then."""
+    expect: Expect = Expect()
+    """What `guardrails test` asks of every principle."""
+    principles: tuple[Principle, ...] = Field((), json_schema_extra={"type": ["array", "null"]})
+    """The principles, where they stand in this file and not in the folder `principles/`."""

@@ -1,0 +1,81 @@
+"""Which constitutions are meant by the paths that people and tools give: folders, files, one principle's file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from os import PathLike, fspath
+from pathlib import Path
+
+from guardrails.constitution import did_you_mean, shipped
+from guardrails.errors import ConfigurationError
+
+MAIN = "constitution.yaml"
+_APPROVALS = "approvals.yaml"
+_WHOLE = re.compile(rb"^principles[ \t]*:", re.MULTILINE)
+_NAMED = re.compile(rb"^name[ \t]*:", re.MULTILINE)
+
+
+def constitutions_in(paths: Iterable[str | PathLike[str]]) -> tuple[str | Path, ...]:
+    """The constitutions that these paths mean, each once, as `Constitution.load` takes them.
+
+    A path is a shipped name, a constitution's folder or file, the file of one of its principles, or a folder that
+    holds constitutions at any depth. What is no shipped name comes back as a `Path`.
+
+    Raises:
+        ConfigurationError: nothing stands at a path, or no constitution is there.
+
+    >>> constitutions_in(["finance"])
+    ('finance',)
+    """
+    found = [one for path in paths for one in _in(fspath(path))]
+    return tuple(dict.fromkeys(found))
+
+
+def constitution_of(path: Path) -> Path | None:
+    """The constitution that a YAML file is or belongs to, None for any other file.
+
+    A file in a folder `principles`, at any depth, belongs to the constitution beside that folder, and so does
+    `approvals.yaml`.
+    """
+    if path.name == MAIN or (path.name == _APPROVALS and (path.parent / MAIN).is_file()):
+        return path.parent
+    for folder in path.parents:
+        if folder.name == "principles" and (folder.parent / MAIN).is_file():
+            return folder.parent
+    return path if path.suffix in {".yaml", ".yml"} and _is_whole(path) else None
+
+
+def _in(path: str) -> Iterator[str | Path]:
+    if path in shipped():
+        yield path
+        return
+    place = Path(path)
+    if place.is_dir():
+        found = [place] if (place / MAIN).is_file() else list(_below(place))
+    elif place.is_file():
+        owner = constitution_of(place)
+        found = [owner if owner is not None else place]  # what it is, loading it will say
+    else:
+        hint = did_you_mean(path, shipped()) if "/" not in path else ""
+        raise ConfigurationError(f"{path}: nothing stands here. {hint}".rstrip())
+    if not found:
+        raise ConfigurationError(f"{path}: no constitution here: no {MAIN}, and no YAML file with `principles:`.")
+    yield from found
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*.yaml")):
+        owner = constitution_of(path)
+        if owner is not None:
+            yield owner
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file looks like a whole constitution; it may be anybody's YAML, and is not parsed for that."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(1_000_000)
+    except OSError:
+        return False
+    return bool(_WHOLE.search(start) and _NAMED.search(start))
