@@ -24,11 +24,12 @@ def outcome_data(outcome: Outcome) -> dict[str, Any]:
 
 def print_json(value: Any) -> None:
     """Print one JSON document; unpaired surrogates are escaped, so that any terminal can take it."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=plain)
     sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value of ours as what JSON knows, one level deep."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, datetime | date):
