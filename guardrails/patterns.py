@@ -93,8 +93,8 @@ class PatternSet:
         found: list[int] = []
         encoded = text.encode("utf-8", "replace")
         for start, patterns, part in self._parts:
-            indexes = part.Match(encoded) if part else None
-            if indexes and indexes[0] == 0:
+            indexes = sorted(part.Match(encoded)) if part else []  # RE2 gives them in no order
+            if indexes[:1] == [0]:
                 found.extend(start + index - 1 for index in indexes[1:])
             else:
                 found.extend(start + index for index, one in enumerate(patterns) if compiled(one).search(text))

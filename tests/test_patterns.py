@@ -256,3 +256,9 @@ def test_a_clause_excuses_what_stands_in_it(sentence, count):
     """What excuses in a clause excuses nothing beyond its comma, colon, bracket or "but"; figures cut nothing."""
     shown = view(sentence).text
     assert len(list(spans("guaranteed returns", shown, Unless(clause=("promise",))))) == count
+
+
+def test_the_patterns_found_come_in_their_order():
+    """RE2 gives a set's matches in an order of its own, and where two fixes compete the first one's wins."""
+    patterns = ["がん", "必ず", "治", "が必ず", "ば.*が", "治り", "飲めば", "がんが", "ます"]
+    assert PatternSet(patterns).match("飲めばがんが必ず治ります") == list(range(9))
