@@ -13,7 +13,7 @@ from guardrails.authoring._cases import Case, Label
 from guardrails.authoring._many import AT_ONCE, in_order
 from guardrails.models import Step
 from guardrails.outcome import Outcome, Usage
-from guardrails.revisers import RuleReviser
+from guardrails.revisers import RuleReviser, Task, mend
 from guardrails.sentences import body
 from guardrails.verdict import Decision, Verdict
 
@@ -131,7 +131,7 @@ def _said(verdicts: Sequence[Verdict], principle: str) -> Said:
 def _faults(case: Case, outcome: Outcome, setup: Setup) -> Iterator[str]:
     last = outcome.attempts[-1]
     if outcome.blocked:
-        if len(outcome.attempts) > 1:
+        if len(outcome.attempts) > 1 and (setup.reviser is not None or _mends_badly(case, outcome, setup)):
             broken = sorted({v.principle for v in last.verdicts if v.violates})
             yield f"what it was revised to does not pass: it breaks {', '.join(broken) or 'nothing, and is undecided'}"
         elif setup.reviser is not None and last.problem:
@@ -144,6 +144,16 @@ def _faults(case: Case, outcome: Outcome, setup: Setup) -> Iterator[str]:
         yield from (f"the revision lost a sentence that was not at fault: {s}" for s in kept if s not in outcome.text)
     if case.revised and not _meets(case.revised, outcome):
         yield "the revision is not the expected one"
+
+
+def _mends_badly(case: Case, outcome: Outcome, setup: Setup) -> bool:
+    """Whether fixes broke what was whole, or left what they are for; what no fix is for is left to a model."""
+    first, last = outcome.attempts[0], outcome.attempts[-1]
+    violations = tuple(verdict for verdict in last.verdicts if verdict.violates)
+    if {verdict.principle for verdict in violations} - {v.principle for v in first.verdicts if v.violates}:
+        return True
+    left = mend(Task(case.exchange.with_reply(last.draft), setup.constitution, violations))[1]
+    return len(left) < len(violations)
 
 
 def _meets(expected: str, outcome: Outcome) -> bool:

@@ -12,7 +12,7 @@ import typer
 
 from guardrails.authoring._found import constitutions_in
 from guardrails.authoring._junit import junit
-from guardrails.authoring._run import Plan, Tested, Suite
+from guardrails.authoring._run import Plan, Suite, Tested
 from guardrails.cli._data import print_json
 from guardrails.cli._options import Json
 from guardrails.cli._print import console
@@ -67,7 +67,7 @@ def run_tests(
 
 
 def _run(source: str | Path, plan: Plan, *, as_json: bool) -> Tested:
-    with _progress(str(source), as_json=as_json) as told:
+    with counting(str(source), as_json=as_json) as told:
         return Suite(source, plan).run(told)
 
 
@@ -84,8 +84,8 @@ def _why(found: list[Tested]) -> str:
 
 
 @contextmanager
-def _progress(name: str, *, as_json: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Says how many examples are done, where somebody looks."""
+def counting(name: str, *, as_json: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Says how many replies are done, where somebody looks."""
     if as_json or not sys.stderr.isatty():
         yield None
         return

@@ -125,12 +125,13 @@ def _tell_revision(out: Console, result: Result) -> None:
 
 
 def _scores_data(own: Scores) -> dict[str, Any]:
-    shares = {name: _share(getattr(own, name)) for name in ("recall", "precision", "over_refusal", "disagreement")}
+    shares = {name: share_data(getattr(own, name)) for name in ("recall", "precision", "over_refusal", "disagreement")}
     told: Mapping[str, Any] = plain(own)
     return {**{key: value for key, value in told.items() if key not in {"failures", "disagreeing"}}, **shares}
 
 
-def _share(share: Share) -> dict[str, Any]:
+def share_data(share: Share) -> dict[str, Any]:
+    """A share with its interval as plain data."""
     low, high = share.interval
     return {"value": share.value, "count": share.count, "of": share.of, "low": low, "high": high}
 
