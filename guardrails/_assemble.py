@@ -9,7 +9,7 @@ from typing import Any
 
 from guardrails._setup import Setup
 from guardrails.audit import AuditTrail, Worker
-from guardrails.constitution import Constitution
+from guardrails.constitution import Constitution, demand_approval
 from guardrails.errors import ConfigurationError
 from guardrails.judges import Judge, ModelJudge, Panel, RuleJudge
 from guardrails.models import Model
@@ -88,14 +88,25 @@ def _judges(judge: Judge, constitution: Constitution) -> Iterable[Worker]:
 
 
 def constitution_from(
-    source: str | os.PathLike[str] | Constitution, jurisdiction: str | None, variables: Mapping[str, Any] | None
+    source: str | os.PathLike[str] | Constitution,
+    jurisdiction: str | None,
+    variables: Mapping[str, Any] | None,
+    *,
+    approved: bool = False,
 ) -> Constitution:
-    """The constitution that was named or given, for one jurisdiction and with these variables."""
+    """The constitution that was named or given, for one jurisdiction and with these variables.
+
+    With `approved`, one that nobody approved as it then is is refused.
+    """
     if not isinstance(source, Constitution):
-        return Constitution.load(source, jurisdiction=jurisdiction, variables=variables)
-    if jurisdiction is None and not variables:
-        return source
-    return source.select(jurisdiction=jurisdiction, variables=variables)
+        made = Constitution.load(source, jurisdiction=jurisdiction, variables=variables)
+    elif jurisdiction is None and not variables:
+        made = source
+    else:
+        made = source.select(jurisdiction=jurisdiction, variables=variables)
+    if approved:
+        demand_approval(made)
+    return made
 
 
 def trail_from(audit: AuditTrail | str | os.PathLike[str] | None) -> AuditTrail | None:

@@ -94,8 +94,8 @@ class Guard:
         one_of("on_blocked", on_blocked, ("raise", "fallback"))
         one_of("on_error", on_error, ("block", "unsafe_allow"))
         one_of("redaction", redaction, REDACTIONS)
-        one_of("require_approved", require_approved, (False,))
-        self.constitution = constitution_from(constitution, jurisdiction, variables)
+        one_of("require_approved", require_approved, (True, False))
+        self.constitution = constitution_from(constitution, jurisdiction, variables, approved=require_approved)
         one_of("language", language, (None, "en", "ja"))
         if max_revisions is not None and (type(max_revisions) is not int or max_revisions < 0):
             raise ConfigurationError(f"max_revisions={max_revisions!r} is not a whole number from 0 on.")

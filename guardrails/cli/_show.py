@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from guardrails._visible import visible
-from guardrails.cli._data import print_json
+from guardrails.cli._data import new_file, print_json
 from guardrails.cli._print import console
-from guardrails.constitution import Constitution, Principle, text_in
+from guardrails.constitution import Constitution, Principle, did_you_mean, text_in
+from guardrails.errors import ConfigurationError
 
 _SHORT = 100
 _COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
+
+
+class Format(StrEnum):
+    """What a constitution is shown as."""
+
+    TEXT = "text"
+    HTML = "html"
+    MARKDOWN = "markdown"
 
 
 def show(
@@ -22,29 +35,71 @@ def show(
     principle: Annotated[str | None, typer.Argument(help="One principle, whole.")] = None,
     language: Annotated[str, typer.Option("--language", "-l", help="en or ja.")] = "en",
     jurisdiction: Annotated[str | None, typer.Option("--jurisdiction", "-j", help="Only its principles.")] = None,
+    layout: Annotated[
+        Format, typer.Option("--format", help="Text for a terminal, or a rule book: HTML or Markdown.")
+    ] = Format.TEXT,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The rule book's file. Default: standard output.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
     """Show a constitution, or one of its principles: rules, authority, checks, examples, digest."""
     constitution = Constitution.load(name, jurisdiction=jurisdiction)
     principles = constitution.principles if principle is None else (_one(constitution, principle),)
+    if layout is not Format.TEXT:
+        _rule_book(constitution, layout, language, principle, jurisdiction, out, as_json=as_json)
+        return
+    if out is not None:
+        raise ConfigurationError("--out is for rule books: say --format html or --format markdown.")
     if as_json:
         data = json.loads(constitution.content)
         data["principles"] = [one.model_dump(mode="json") for one in principles]
         print_json({**data, "digest": constitution.digest})
         return
-    out = console()
-    out.print(f"{constitution.name} {constitution.version}", style="bold", end="  ")
+    shown = console()
+    shown.print(f"{constitution.name} {constitution.version}", style="bold", end="  ")
     count = len(constitution.principles)
-    out.print(f"{count} principle{'s' * (count != 1)}, sha256 {constitution.digest}", style="dim")
+    shown.print(f"{count} principle{'s' * (count != 1)}, sha256 {constitution.digest}", style="dim")
     for one in principles:
-        out.print()
+        shown.print()
         _print(one, language, whole=principle is not None)
 
 
-def _one(constitution: Constitution, name: str) -> Principle:
-    from guardrails.constitution import did_you_mean
-    from guardrails.errors import ConfigurationError
+def _rule_book(
+    constitution: Constitution,
+    layout: Format,
+    language: str,
+    principle: str | None,
+    jurisdiction: str | None,
+    out: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    from guardrails.reports import rulebook
 
+    if as_json and out is None:
+        raise ConfigurationError("--json tells of a file that was written: name one with --out.")
+    made = datetime.now(UTC).date()
+    document = rulebook(
+        constitution,
+        "html" if layout is Format.HTML else "markdown",
+        language=language,
+        principle=principle,
+        jurisdiction=jurisdiction,
+        made=made,
+    ).encode()
+    if out is None:
+        sys.stdout.buffer.write(document)
+        return
+    with new_file(out) as file:
+        file.write(document)
+    if as_json:
+        print_json({"file": out, "constitution": constitution.ref})
+    else:
+        console().print(f"{visible(str(out))}: the rule book of {constitution.name} {visible(constitution.version)}")
+
+
+def _one(constitution: Constitution, name: str) -> Principle:
     if name not in constitution.by_id:
         raise ConfigurationError(
             f"{constitution.name} has no principle {name!r}. {did_you_mean(name, constitution.by_id)}"
@@ -104,6 +159,8 @@ def _short(value: Any) -> str:
 
 
 def _particulars(principle: Principle, language: str) -> Iterator[tuple[str, str]]:
+    if principle.critique:
+        yield "how to look for it", text_in(principle.critique, language)
     if principle.revision:
         yield "how to mend it", text_in(principle.revision, language)
     if principle.only_if:
@@ -112,6 +169,9 @@ def _particulars(principle: Principle, language: str) -> Iterator[tuple[str, str
     yield "findings count from a confidence of", str(principle.threshold)
     if principle.preserve:
         yield "a revision may not drop", ", ".join(principle.preserve)
+    for name in ("effective", "expires", "owner", "escalate"):
+        if value := getattr(principle, name):
+            yield name, str(value)
 
 
 def _checks(principle: Principle) -> str:

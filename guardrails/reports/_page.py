@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 
-def environment(language: str) -> Environment:
-    """The templates, with the words of a language as `say(word, …)`.
+def environment(language: str, more: Mapping[str, str] | None = None) -> Environment:
+    """The templates, with the words of a language as `say(word, …)`; `more` are a page's own, and go first.
 
     No value can be put out in another way than these: every one is made visible, and escaped.
     """
@@ -31,7 +31,7 @@ def environment(language: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    words = WORDS[language]
+    words = {**WORDS[language], **(more or {})}
     made.globals.update(say=_say(words), named=_named(words), worker=_worker(words), language=language)
     made.globals.update(meaning=partial(meaning, phrases=PHRASES[language]))
     made.filters.update(text=_text, moment=_moment, day=_day, number=_number, share=_share, seconds=_seconds)
