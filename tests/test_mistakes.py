@@ -55,6 +55,14 @@ IN_A_PRINCIPLE = {
         RULE + "checks:\n- pattern: safe\n  unless:\n    befor: no\n",
         rf"{FILE}:8:5: unknown key 'befor'\. Did you mean 'before'\?",
     ),
+    "yes in place of true": (
+        RULE + "checks:\n- {pattern: safe, decides: yes}\n",
+        rf"{FILE}:6:28: this must be true or false, not text\. Write true or false, without quotes\.",
+    ),
+    "a number in quotes": (
+        RULE + 'threshold: "50"\n',
+        rf"{FILE}:5:12: this must be a whole number, not text\. Write it without quotes\.",
+    ),
     "unknown key in a fix": (
         RULE + "checks:\n- pattern: safe\n  fix: {replac: x, delete: true}\n",
         rf"{FILE}:7:9: unknown key 'replac'\. Did you mean 'replace'\?",

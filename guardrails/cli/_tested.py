@@ -83,7 +83,8 @@ def _table(scores: Iterable[Scores], *, repeated: bool) -> Table:
 
 def _row(own: Scores, *, repeated: bool) -> Iterator[Text]:
     yield Text(own.principle, style="red" if own.failures else "")
-    yield Text(f"{own.breaking.violates}/{own.breaking.total}  {own.recall}")
+    found = f"{own.breaking.violates}/{own.breaking.total}  {own.recall}"
+    yield Text(found if own.is_judged else "nothing looked at it", style="" if own.is_judged else "dim")
     yield _flagged(own.keeping)
     yield _flagged(own.near_misses)
     yield Text(str(own.precision))

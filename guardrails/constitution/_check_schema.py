@@ -12,6 +12,7 @@ from pydantic.config import JsonDict
 
 from guardrails.constitution._types import (
     FactKind,
+    Flag,
     Listed,
     Localised,
     Part,
@@ -51,7 +52,7 @@ class Unless(Part):
     """Patterns over the clause that the match stands in."""
     sentence: SomePatterns = Field((), examples=[[r"\?$"]])
     """Patterns over the whole sentence: how it ends, that it asks."""
-    quoted: bool = False
+    quoted: Flag = False
     """Whether a match inside quotation marks is excused."""
 
 
@@ -62,11 +63,11 @@ class Fix(Part):
 
     replace: Localised | None = Field(None, examples=["may", {"en": "may", "ja": "ことがある"}])
     r"""The new wording; `\1` stands for the pattern's first group."""
-    delete: bool = False
+    delete: Flag = False
     """`true`: the match goes."""
-    mask: bool = False
+    mask: Flag = False
     """`true`: the match becomes `***`; personal data keeps its last characters."""
-    sentence: bool = False
+    sentence: Flag = False
     """`true`: the fix concerns the whole sentence of the match."""
 
     @model_validator(mode="after")
@@ -77,7 +78,7 @@ class Fix(Part):
 
 
 class _Check(Part):
-    decides: bool = False
+    decides: Flag = False
     """Whether silence means that the reply complies. Otherwise a hit violates and silence decides nothing."""
 
 

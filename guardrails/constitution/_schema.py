@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, Strict, model_validator
 from pydantic.config import JsonDict
 
 from guardrails.constitution._check_schema import Check
@@ -80,7 +80,7 @@ class Example(Part):
         return bool(self.complies and self.note)
 
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Strict(), Field(ge=0, le=1)]
 
 
 class Expect(Part):
@@ -132,7 +132,7 @@ class Principle(Part):
     """How a reviser should mend a breach."""
     preserve: tuple[FactKind, ...] = ()
     """Kinds of facts that a revision may not drop."""
-    threshold: Annotated[int, Field(ge=0, le=100)] = 50
+    threshold: Annotated[int, Strict(), Field(ge=0, le=100)] = 50
     """Findings with a confidence below this do not count."""
     escalate: str = ""
     """Whom a blocked reply concerns."""
@@ -161,7 +161,7 @@ Rung = Literal["append", "block"]
 class Settings(Part):
     """How the loop ends."""
 
-    max_revisions: Annotated[int, Field(ge=0, le=10)] = 2
+    max_revisions: Annotated[int, Strict(), Field(ge=0, le=10)] = 2
     """How often a reply may be mended."""
     exhausted: Annotated[tuple[Rung, ...], Field(min_length=1), Listed()] = Field(
         ("block",), examples=[["append", "block"]]

@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    Strict,
     StringConstraints,
     WithJsonSchema,
 )
@@ -23,6 +24,8 @@ from guardrails import patterns
 MAX_TEXT = 20_000
 _LANGUAGE = r"^[a-z]{2}(-[A-Z]{2})?$"
 _WORDS = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
+Flag = Annotated[bool, Strict()]
+"""`true` or `false`: in YAML 1.2 `yes` and `no` are words."""
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
 
