@@ -218,7 +218,20 @@ AUDIT = [
     "export",
     "report",
 ]
-COMMANDS = [["review"], ["show"], *(["audit", name] for name in AUDIT)]
+COMMANDS = [
+    ["review"],
+    ["show"],
+    ["init"],
+    ["schema"],
+    ["import"],
+    ["lint"],
+    ["test"],
+    ["calibrate"],
+    ["approve"],
+    ["diff"],
+    ["backtest"],
+    *(["audit", name] for name in AUDIT),
+]
 SCRIPTS = {"--check"}  # docs/make_policy.py
 
 
@@ -240,7 +253,7 @@ def command_lines(text):
 
 
 def words(line):
-    for part in line.split("&&"):
+    for part in re.split(r" (?:&&|\|) ", line):
         if part.strip().startswith("guardrails "):
             yield shlex.split(part)[1:]
 
