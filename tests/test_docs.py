@@ -246,7 +246,7 @@ def command_lines(text):
     """The words of every command `guardrails …`, in code fences and in running text."""
     for fence in FENCE.finditer(text):
         if fence[1] in {"bash", "sh", "console"}:
-            for line in fence[2].splitlines():
+            for line in fence[2].replace("\\\n", " ").splitlines():
                 if fence[1] != "console" or line.startswith("$ "):
                     yield from words(line.removeprefix("$ "))
     for code in re.findall(r"`(guardrails [^`]+)`", FENCE.sub("", text)):
