@@ -91,7 +91,7 @@ def test_a_threshold_between_what_complies_and_what_violates_is_chosen(fees):
     assert one.held_out.false_alarms.count == 0
     assert one.held_out.recall.value == 1
     assert found.usage.calls == 33
-    assert "too few to be sure of 5%" in next(iter(_notes(found, 0.05)))
+    assert "too few complying replies held out to be sure of 5%" in next(iter(_notes(found, 0.05)))
 
 
 def test_where_no_threshold_will_do_none_is_chosen_and_why_is_said(fees):

@@ -233,7 +233,7 @@ COMMANDS = [
     ["backtest"],
     *(["audit", name] for name in AUDIT),
 ]
-SCRIPTS = {"--check"}  # docs/make_policy.py
+SCRIPTS = {"--check", "--guardrails-model", "--guardrails-runs"}  # of docs/make_policy.py, and of pytest
 
 
 def options(*command):

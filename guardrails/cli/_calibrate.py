@@ -101,14 +101,17 @@ def _notes(found: Calibrated, wanted: float) -> Iterator[str]:
     for one in found.principles:
         if one.chosen is None:
             yield f"{one.principle}: {_why_none(one, wanted)}"
-        elif one.held_out.false_alarms.of and one.held_out.false_alarms.interval[1] > wanted:
-            count = one.held_out.false_alarms.of
-            yield (
-                f"{one.principle}: {count} complying replies held out are too few to be sure of {wanted:.0%};"
-                f" it may be {one.held_out.false_alarms.interval[1]:.0%}. Add replies of your own with --data."
-            )
         if one.undecided:
             yield f"{one.principle}: {one.undecided} replies left out: nobody could tell"
+    unsure = [one for one in found.principles if one.chosen is not None and _is_unsure(one, wanted)]
+    if unsure:
+        names = ", ".join(f"{one.principle} ({one.held_out.false_alarms.of})" for one in unsure)
+        yield f"too few complying replies held out to be sure of {wanted:.0%}; add your own with --data: {names}"
+
+
+def _is_unsure(one: Calibration, wanted: float) -> bool:
+    """Whether the true share may well be more than what was wanted."""
+    return one.held_out.false_alarms.interval[1] > wanted
 
 
 def _why_none(one: Calibration, wanted: float) -> str:

@@ -46,6 +46,9 @@ def write_curves(calibrations: Sequence[Calibration], file: Path, wanted: float)
         _draw(panel, calibration, wanted)
     for panel in panels[len(calibrations) :]:
         panel.set_visible(False)
+    for panel in panels[: len(calibrations)][-columns:]:  # those with nothing below them
+        panel.set_xlabel("threshold")
+        panel.tick_params(labelbottom=True)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False, fontsize="small")
     try:
@@ -62,9 +65,9 @@ def _draw(panel: Axes, calibration: Calibration, wanted: float) -> None:
     panel.axhline(wanted * 100, color="C3", linewidth=0.6, alpha=0.6, label="wanted at most")
     if calibration.chosen is not None:
         panel.axvline(calibration.chosen, color="0.3", linewidth=1)
-        panel.annotate(str(calibration.chosen), (calibration.chosen, 50), xytext=(3, 0), textcoords="offset points")
+        panel.annotate(str(calibration.chosen), (calibration.chosen, 95), xytext=(3, -3), textcoords="offset points")
     panel.set_title(calibration.principle, fontsize="small")
-    panel.set(xlim=(0, 101), ylim=(-3, 103), xlabel="threshold", ylabel="%")
+    panel.set(xlim=(0, 101), ylim=(-3, 103), ylabel="%")
     panel.label_outer()
 
 
