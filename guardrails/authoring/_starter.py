@@ -24,6 +24,7 @@ from guardrails.constitution import Constitution, shipped, text_in
 from guardrails.constitution._types import Id
 from guardrails.errors import ConfigurationError
 
+_WHOLE = "whole.yaml"
 _EXTENDING = "extending.yaml"
 _ONE_OF_ITS_OWN = "refer-for-opening-hours.yaml"
 _LONGEST = 80
@@ -105,7 +106,7 @@ def _texts(path: Path, parent: str | None) -> dict[str, str]:
     principles = {one.name: one for one in (starter / "principles").iterdir() if one.name.endswith(".yaml")}
     values = {"name": plain_name(path.resolve().name), "today": datetime.now(UTC).date().isoformat()}
     if parent is None:
-        chosen = {MAIN: starter / MAIN, **{f"principles/{name}": principles[name] for name in sorted(principles)}}
+        chosen = {MAIN: starter / _WHOLE, **{f"principles/{name}": principles[name] for name in sorted(principles)}}
     else:
         values |= _inherited(path, parent)
         chosen = {MAIN: starter / _EXTENDING, f"principles/{_ONE_OF_ITS_OWN}": principles[_ONE_OF_ITS_OWN]}

@@ -93,7 +93,7 @@ def write(
     where = where or Where()
     figures, templates, acts = Figures(language), environment(language), Acts(trail, where)
     try:
-        with _in_place_of(path) as out, tempfile.TemporaryFile("w+", encoding="utf-8", dir=path.parent) as told:
+        with in_place_of(path) as out, tempfile.TemporaryFile("w+", encoding="utf-8", dir=path.parent) as told:
             teller = _Teller(templates, told, language, acts.decided, limit)
             problem = _read(trail, where, figures, teller, progress)
             head = {"trail": trail.url, "where": where, "verification": verification, "made": datetime.now(UTC)}
@@ -195,7 +195,7 @@ def _head(templates: Environment, figures: Figures, **facts: object) -> Iterator
 
 
 @contextmanager
-def _in_place_of(path: Path) -> Iterator[IO[str]]:
+def in_place_of(path: Path) -> Iterator[IO[str]]:
     """A new file that takes the place of another when it is complete, and leaves nothing when it is not."""
     handle, name = tempfile.mkstemp(suffix=".part", prefix=f".{path.name}.", dir=path.parent)
     try:
