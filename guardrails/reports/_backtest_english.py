@@ -1,0 +1,98 @@
+"""The backtest's own words in English. Names in braces are filled in by the template; there is no markup in them."""
+
+from __future__ import annotations
+
+ENGLISH = {
+    "backtest": "Backtest",
+    "backtest_subtitle": "What {name} {version} says of replies that were recorded before",
+    "draft": "Constitution tried",
+    "against": "Compared with",
+    "against_record": "What was found when the replies were recorded",
+    "against_baseline": "{name} {version}, under which the same judges judged each reply once more",
+    "judged_by": "Judged by",
+    "by_rules": "The rules alone",
+    "by_model": "The rules and {model}",
+    "rules_caution": "Rules alone are silent on what only a model can find, and silence decides nothing: what a"
+    " model had found stands under “Not comparable”.",
+    "model_caution": "A model does not always say the same. Some of the differences may be its own; a comparison by"
+    " the same judges (--baseline) tells them apart.",
+    "replies": "Replies",
+    "replies_judged": "{judged} judged, of {fits} that fit",
+    "replies_sample": "A random sample from {usable} that could be judged (seed {seed}). Shares are estimates, with"
+    " their 95% intervals (Wilson).",
+    "replies_partial": "Not all of {usable} that could be judged were: shares are given with 95% intervals (Wilson)"
+    " as for a random sample, which the newest replies are not.",
+    "left_erased": "Left out, texts erased: {count}",
+    "left_commitments": "Left out, texts never kept (redaction=commitments): {count}",
+    "left_interrupted": "Left out, stream interrupted: {count}",
+    "left_no_reply": "Left out, no text in the reply (tool calls alone, say): {count}",
+    "left_untrusted": "Left out, record altered since it was written: {count}",
+    "left_budget": "Left out, not reached before the budget was used up: {count}",
+    "used_up_calls": "The calls of the budget were used up.",
+    "used_up_tokens": "The tokens of the budget were used up.",
+    "used_up_seconds": "The time of the budget was used up.",
+    "replies_masked": "Masked before they were stored, and judged as stored: {count}",
+    "failed": "A check failed for {count} replies, which are undecided there:",
+    "unread": "This report is incomplete. Part of the trail could not be read; it covers what is newer.",
+    "recorded_under": "Recorded under",
+    "requests": "{calls} requests, {tokens_in} tokens in, {tokens_out} tokens out",
+    "cost": "Cost",
+    "line_newly": "With something newly flagged",
+    "line_no_longer": "With something no longer flagged",
+    "line_newly_stopped": "Would newly be stopped",
+    "line_newly_revised": "Would newly have to be revised",
+    "line_newly_released": "Would now go out as they are",
+    "line_unknown": "Cannot be told: what kept them back was not asked again or was masked, or a check failed",
+    "line_all": "All replies that were judged",
+    "what_becomes": "What becomes of the replies",
+    "what_note": "“Then” is how it ended, “now” is what the first look at the reply leads to. A reply that has to be"
+    " revised may still be stopped, where its revisions fail: nothing was revised here.",
+    "what_note_baseline": "Both are what the first look at the reply leads to. A reply that has to be revised may still"
+    " be stopped, where its revisions fail: nothing was revised here.",
+    "then": "Then",
+    "now": "Now",
+    "now_ruling": "now: {ruling}",
+    "ruling_release": "released",
+    "ruling_revise": "revised",
+    "ruling_block": "stopped",
+    "ruling_unknown": "unknown",
+    "now_release": "released",
+    "now_revise": "to be revised",
+    "now_block": "stopped",
+    "now_unknown": "unknown",
+    "then_now": "Then {then}, now {now}",
+    "then_as_now": "Then and now {now}",
+    "kind_newly_flagged": "Newly flagged",
+    "kind_no_longer_flagged": "No longer flagged",
+    "kind_not_comparable": "Not comparable",
+    "kind_undecided": "Undecided",
+    "bar_still": "Still flagged",
+    "bar_newly": "Newly flagged",
+    "bar_no_longer": "No longer flagged",
+    "bar_not_comparable": "Not comparable",
+    "bar_undecided": "Undecided",
+    "principles_note": "Replies are counted once for each principle. Not comparable: flagged then, by a judge that"
+    " was not asked now, or in a text that was masked before it was stored. Undecided: nobody could tell now, or a"
+    " check failed.",
+    "mark_new": "New principle",
+    "mark_new_for": "New for {count} of the replies",
+    "mark_removed": "Not in the constitution tried",
+    "no_differences": "No reply is judged otherwise than it was.",
+    "count_shown": "{count} replies; shown: {shown}",
+    "repeats": "Word for word the same, and not shown: {count}",
+    "reply": "Reply",
+    "whole_reply": "The whole reply",
+    "gap": "…",
+    "found_now": "Found now",
+    "found_then": "Found then",
+    "cleared_because": "Now: {reason}",
+    "why_unjudged": "What found it was not asked now. Rules alone are silent here, which decides nothing.",
+    "why_masked": "The text was masked before it was stored: what was found then may be what is masked.",
+    "one_masked": "Masked before it was stored, and judged as stored.",
+    "backtest_notes": "About this report",
+    "backtest_notes_text": "Each reply was judged as the application gave it, with its conversation and context,"
+    " alone: how the user would have gone on is not known. Nothing was revised, and nothing was written to the trail."
+    " Each record was checked against its own hash; whether the trail as a whole is unaltered is for guardrails audit"
+    " verify to say. Tool calls were not judged again. All times are in UTC. Characters that cannot be seen are shown"
+    " as code points, as in {example}. The file holds everything it shows, runs no script and loads nothing.",
+}
