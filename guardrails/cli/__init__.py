@@ -25,7 +25,7 @@ from guardrails.cli._lint import lint_constitutions
 from guardrails.cli._review import review
 from guardrails.cli._schema import schema
 from guardrails.cli._show import show
-from guardrails.cli._test import run_tests
+from guardrails.cli._testing import run_tests
 from guardrails.errors import GuardrailsError
 
 app = typer.Typer(

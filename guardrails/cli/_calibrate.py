@@ -14,8 +14,8 @@ from guardrails.authoring._calibrate import Calibrated, Calibration, Rates, cali
 from guardrails.cli._data import print_json
 from guardrails.cli._options import Json
 from guardrails.cli._print import console
-from guardrails.cli._test import counting
 from guardrails.cli._tested import share_data
+from guardrails.cli._testing import counting
 from guardrails.reports._curves import check_plot, write_curves
 
 
