@@ -43,7 +43,10 @@ def check(pattern, **fix):
     ("reply", "rule", "result"),
     [
         ("It is risk-free. Fees apply.", check("risk-free", replace="lower-risk"), "It is lower-risk. Fees apply."),
-        ("- Safe, SAFE and safe.\n- Ask.", check("safe", replace="calm"), "- calm, calm and calm.\n- Ask."),
+        # A sentence that began with a capital letter still does; within it the wording stays as it was written.
+        ("- Safe, SAFE and safe.\n- Ask.", check("safe", replace="calm"), "- Calm, calm and calm.\n- Ask."),
+        ('1. "Safe" is a word.', check("safe", replace="calm"), '1. "Calm" is a word.'),
+        ("safe as houses", check("safe", replace="calm"), "calm as houses"),
         (
             "It is risk-free. Fees apply.",
             check("risk-free", replace="It can fall.", sentence=True),
@@ -63,7 +66,7 @@ def check(pattern, **fix):
         ),
         ("Risk-free.", check("risk-free", delete=True), "."),
         ("Call Bob now.", check("bob", mask=True), "Call *** now."),
-        ("Guaranteed 8% a year.", check(r"guaranteed (\d+%)", replace=r"possibly \1"), "possibly 8% a year."),
+        ("Guaranteed 8% a year.", check(r"guaranteed (\d+%)", replace=r"possibly \1"), "Possibly 8% a year."),
         ("Sure 8% or 9%.", check(r"sure (\d+%)(?: or (\d+%))?", replace=r"\2 to \1\3"), "9% to 8%."),
         ("Sure 8%.", check(r"sure (\d+%)(?: or (\d+%))?", replace=r"\1\2"), "8%."),
         (

@@ -57,7 +57,7 @@ def diff(before: str, after: str, first: int = 1) -> Iterator[Text]:
 
 
 def headline(outcome: Outcome) -> Text:
-    """An outcome in one line: `revised (13 of 16 unjudged)  finance 1.0.0`."""
+    """An outcome in one line: `revised (13 of 16 unjudged)  finance 1.1.0`."""
     line = Text(outcome.status.value, style=f"bold {COLOURS[outcome.status]}")
     if outcome.blocked and outcome.cause:
         line.append(f" ({outcome.cause.value})")

@@ -100,8 +100,15 @@ def _replacement(hit: Hit, sentence: str) -> str:
     if fix.mask:
         return personal_data.masked(hit.what, matched) if hit.what else _MASK
     assert fix.replace is not None
-    wording = text_in(fix.replace, language_of(sentence))
-    return _GROUP.sub(lambda group: _group(hit, int(group[1])), wording)
+    wording = _GROUP.sub(lambda group: _group(hit, int(group[1])), text_in(fix.replace, language_of(sentence)))
+    if matched[:1].isupper() and not any(map(str.isalnum, _before(sentence, hit.start))):
+        return wording[:1].upper() + wording[1:]
+    return wording
+
+
+def _before(sentence: str, position: int) -> str:
+    """The sentence's own words before a position: without the marker of a list."""
+    return sentence[len(sentence.rstrip()) - len(body(sentence)) : position]
 
 
 def _group(hit: Hit, number: int) -> str:
