@@ -103,7 +103,9 @@ def constitution_from(
     elif jurisdiction is None and not variables:
         made = source
     else:
-        made = source.select(jurisdiction=jurisdiction, variables=variables)
+        declared = source.select().variables
+        chosen = {name: value for name, value in source.variables.items() if value != declared.get(name)}
+        made = source.select(jurisdiction=jurisdiction, variables={**chosen, **(variables or {})})
     if approved:
         demand_approval(made)
     return made

@@ -182,5 +182,6 @@ def _message(message: Any) -> Message:
 
 
 def _call_text(call: Any) -> str:
-    function = call.get("function") or call if isinstance(call, Mapping) else {}
+    named = call.get("function") or call if isinstance(call, Mapping) else {}
+    function = named if isinstance(named, Mapping) else {"name": named}
     return f"[{function.get('name')}({function.get('arguments', function.get('args'))})]"

@@ -10,7 +10,8 @@ pytest loads this module through its entry point; it imports nothing else before
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from guardrails.authoring._run import Suite
     from guardrails.authoring._tested import Failure
 
-_SUITES = pytest.StashKey[dict[Path, "Suite"]]()
+_KEPT = pytest.StashKey[dict[Path, "Kept"]]()
 _LONGEST = 60
 
 
@@ -29,17 +30,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the command `pytest`."""
     group = parser.getgroup("guardrails", "examples of constitutions")
     group.addoption("--guardrails-model", metavar="PROVIDER:MODEL", help="A model that judges the examples, too.")
-    group.addoption("--guardrails-runs", type=int, default=1, help="Judge each example so often. Default: once.")
+    group.addoption("--guardrails-runs", type=_count, default=1, help="Judge each example so often. Default: once.")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect the files of constitutions, and no other YAML."""
     if file_path.suffix != ".yaml":
         return None
-    from guardrails.authoring._found import constitution_of
+    from guardrails.authoring._found import constitution_of, looks_like_one
 
     root = constitution_of(file_path)
-    if root is None:
+    if root is None or not looks_like_one(root):
         return None
     collected: pytest.Collector = ConstitutionYaml.from_parent(parent, path=file_path, root=root)
     return collected
@@ -54,28 +55,27 @@ class ConstitutionYaml(pytest.File):
 
     def collect(self) -> Iterable[pytest.Item]:
         """An item for each example that stands in this file."""
-        from guardrails.errors import ConfigurationError
+        kept, main = self._kept(), _main(self.root)
+        is_main = self.path.resolve() == main
+        if kept.suite is None:
+            # Told in full once: at the main file, where it stands or falls.
+            raise self.CollectError(kept.error if is_main else f"the constitution {self.root} cannot be loaded.")
+        cases = kept.cases.get(self.path.resolve(), [])
+        if is_main:  # what it takes over from others is tried as it is here
+            others = (file for file in kept.cases if file != main and not file.is_relative_to(main.parent))
+            cases = [*cases, *(case for file in others for case in kept.cases[file])]
+        for case in cases:
+            yield SaidItem.from_parent(self, name=_name(case, whole=is_main), case=case, suite=kept.suite)
+        for principle in kept.suite.expecting if is_main else ():
+            yield ExpectItem.from_parent(self, name=f"expect: {principle}", principle=principle, suite=kept.suite)
 
-        try:
-                suite = self._suite()
-        except ConfigurationError as error:
-            raise self.CollectError(str(error)) from None
-        is_main = self.path.resolve() == _main(self.root)
-        for case in suite.cases:
-            if Path(case.file).resolve() == self.path.resolve():
-                yield SaidItem.from_parent(self, name=_name(case, whole=is_main), case=case, suite=suite)
-        for principle in suite.expecting if is_main else ():
-            yield ExpectItem.from_parent(self, name=f"expect: {principle}", principle=principle, suite=suite)
-
-    def _suite(self) -> Suite:
+    def _kept(self) -> Kept:
         """The constitution's tests, loaded once for all of its files."""
-        kept = self.config.stash.setdefault(_SUITES, {})
-        if self.root not in kept:
-            from guardrails.authoring._run import Plan, Suite
-
-            plan = Plan(self.config.getoption("--guardrails-model"), self.config.getoption("--guardrails-runs"))
-            kept[self.root] = Suite(self.root, plan)
-        return kept[self.root]
+        every = self.config.stash.setdefault(_KEPT, {})
+        if self.root not in every:
+            model, runs = (self.config.getoption(f"--guardrails-{name}") for name in ("model", "runs"))
+            every[self.root] = _loaded(self.root, model, runs)
+        return every[self.root]
 
 
 class _Item(pytest.Item):
@@ -107,7 +107,8 @@ class SaidItem(_Item):
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the example stands."""
-        return self.path, max(self.case.line - 1, 0), self.name
+        # pytest takes a full stop here for the end of a module's name.
+        return self.path, max(self.case.line - 1, 0), self.name.replace(".", "")
 
 
 class ExpectItem(_Item):
@@ -129,6 +130,37 @@ class ExpectItem(_Item):
         return self.path, 0, self.name
 
 
+@dataclass(frozen=True)
+class Kept:
+    """The tests of one constitution, by the file that they stand in; or why it cannot be loaded."""
+
+    suite: Suite | None
+    cases: Mapping[Path, list[Case]]
+    error: str = ""
+
+
+def _loaded(root: Path, model: str | None, runs: int) -> Kept:
+    from guardrails.authoring._run import Plan, Suite
+    from guardrails.errors import ConfigurationError
+
+    try:
+        suite = Suite(root, Plan(model, runs))
+    except ConfigurationError as error:
+        return Kept(None, {}, str(error))
+    files = {file: Path(file).resolve() for file in {case.file for case in suite.cases}}
+    cases: dict[Path, list[Case]] = {}
+    for case in suite.cases:
+        cases.setdefault(files[case.file], []).append(case)
+    return Kept(suite, cases)
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise ValueError(text)
+    return count
+
+
 class _WrongError(Exception):
     def __init__(self, failures: Sequence[Failure]) -> None:
         self.failures = failures
@@ -143,7 +175,7 @@ def _name(case: Case, *, whole: bool) -> str:
     """An id that people can read; in a file of several principles it begins with the principle's."""
     from guardrails._visible import visible
 
-    line = " ".join(visible(case.exchange.reply).split())
+    line = " ".join(visible(case.exchange.reply).replace("::", ":").split())  # pytest divides ids there
     short = line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
     return f"{case.name if whole else case.name.partition(' ')[2]}: {short}"
 

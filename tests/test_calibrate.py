@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from guardrails.authoring._calibrate import Scored, best, calibrate, curve, parts, rates
 from guardrails.cli._calibrate import _notes
-from guardrails.errors import ConfigurationError
+from guardrails.errors import ConfigurationError, ModelError
 from guardrails.reports._curves import check_plot, write_curves
 from guardrails.testing import ScriptedModel, clean, finding
 
 replies = st.lists(
-    st.builds(Scored, st.uuids().map(str), st.booleans(), st.integers(0, 100)), max_size=60, unique_by=lambda s: s.name
+    st.builds(Scored, st.uuids().map(str), st.booleans(), st.integers(-1, 100)), max_size=60, unique_by=lambda s: s.text
 )
 share = st.floats(0, 0.5)
 
@@ -47,8 +47,9 @@ def test_what_is_held_out_has_no_say_and_is_the_same_each_time(scored, held_out,
     assert parts(list(reversed(scored)), held_out, seed)[1].sort(key=repr) == kept.sort(key=repr)
     for violates in (True, False):
         side = [one for one in scored if one.violates is violates]
-        if len(side) > 1:
-            assert sum(one.violates is violates for one in kept) >= len(side) * held_out
+        held = sum(one.violates is violates for one in kept)
+        assert held >= min(len(side) - 1, len(side) * held_out)
+        assert held < len(side) or not side
 
 
 def test_the_threshold_is_far_from_the_replies_on_either_side():
@@ -131,3 +132,21 @@ def test_the_curves_are_drawn(fees, suffix):
     assert file.read_bytes().startswith((b"\x89PNG", b"<?xml"))
     with pytest.raises(ConfigurationError, match="ends in one of"):
         check_plot(fees / "curves.txt")
+
+
+def test_the_same_reply_twice_stands_in_one_part():
+    twice = [Scored("same", violates=False, confidence=n) for n in (10, 90)]
+    fitting, kept = parts([*twice, Scored("other", violates=False, confidence=5)], 0.5, "1")
+    assert {one.text for one in fitting}.isdisjoint(one.text for one in kept)
+
+
+def test_what_is_not_found_at_all_is_found_at_no_threshold():
+    assert rates([Scored("a", violates=False, confidence=-1)], 0).false_alarms.count == 0
+
+
+def test_a_model_that_never_answers_is_an_error_and_no_result(fees):
+    def dead(_):
+        raise ModelError("connection refused")
+
+    with pytest.raises(ModelError, match="connection refused"):
+        calibrate(fees / "bank.yaml", ScriptedModel(judge=dead), data=fees / "own.jsonl")

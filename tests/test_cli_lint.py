@@ -112,7 +112,7 @@ def test_githubs_annotations_are_escaped(run, place):
     problem = Problem("a:b.yaml", 0, 0, "100%\nsafe", "Ask.")
     assert (
         _annotation(Finding("IN01", "invalid", problem))
-        == "::error file=a%3Ab.yaml,title=IN01 invalid::100%25%0Asafe Ask."
+        == "::error file=a%3Ab.yaml,title=IN01 invalid::100%25 safe Ask."
     )
 
 

@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from support import constitution, folder, principle, write
 
-from guardrails.constitution import Constitution, shipped
+from guardrails import Guard
+from guardrails.constitution import Constitution, shipped, text_in
 from guardrails.errors import ConfigurationError, ConstitutionError
 
 BASE = {"name": "base", "version": "1.0", "variables": {"company": "Acme", "licensed": False}}
@@ -447,3 +448,21 @@ def test_ways_to_say_the_same_have_one_digest():
         "checks": [{"pattern": ["safe"], "unless": {"quoted": False}, "decides": False}],
     }
     assert digest(short) == digest(long)
+
+
+def test_the_order_of_languages_says_nothing():
+    """What the digest does not show must not decide what a guard says."""
+    first, second = ({"fr": "Rien.", "de": "Nichts."}, {"de": "Nichts.", "fr": "Rien."})
+    made = [constitution(principle("a-one", rule=rule), fallback=rule) for rule in (first, second)]
+    assert made[0].digest == made[1].digest
+    assert made[0].fallback_in("en") == made[1].fallback_in("en") == "Nichts."
+    assert text_in(first, "ja") == text_in(second, "ja")
+
+
+def test_variables_that_it_was_loaded_with_stay_when_a_guard_selects_a_jurisdiction():
+    main = {"name": "bank", "version": "1", "variables": {"adviser": True}}
+    adviser = principle("a-one", only_if={"adviser": False}, jurisdictions=["US"])
+    with folder({"constitution.yaml": main, "principles/a-one.yaml": adviser}) as path:
+        loaded = Constitution.load(path, variables={"adviser": False})
+        guard = Guard(loaded, judge="rules", jurisdiction="US", allow_unjudged=True, audit=None)
+        assert [one.id for one in guard.constitution.principles] == ["a-one"]

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from guardrails.authoring._run import Plan, Suite
+from guardrails.authoring._run import Plan, suites
 from guardrails.authoring._scores import Share, wilson
 from guardrails.cli import app
-from guardrails.errors import ConfigurationError, ConstitutionError, ModelError
+from guardrails.errors import ConfigurationError, ModelError
 from guardrails.testing import ScriptedModel, clean, edits, finding
 
 FEES = """\
@@ -56,7 +56,7 @@ def bank(tmp_path):
 
 
 def tried(path, **plan):
-    return Suite(path, Plan(**plan)).run()
+    return suites([path], Plan(**plan))[0].run()
 
 
 def whats(found):
@@ -182,7 +182,7 @@ def test_a_judge_that_breaks_is_no_finding(bank):
         raise ModelError("down")
 
     found = tried(bank('      - {complies: "Fees stand in the price list."}\n'), model=ScriptedModel(judge=broken))
-    assert found.is_unable
+    assert found.unable == "down"
     assert whats(found) == ["could not be judged"]
 
 
@@ -214,7 +214,7 @@ def test_labelled_replies_of_a_teams_own_are_tried_too(bank, tmp_path):
 def test_lines_that_cannot_be_used_are_named(bank, tmp_path, line, says):
     data = tmp_path / "own.jsonl"
     data.write_text(line, encoding="utf-8")
-    with pytest.raises(ConstitutionError) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         tried(bank(), data=data)
     assert says in str(caught.value)
 
@@ -223,6 +223,77 @@ def test_one_principle_can_be_chosen_and_a_misspelt_one_is_named(bank):
     assert len(tried("finance", principles=("fin-tax-scope",)).scores) == 1
     with pytest.raises(ConfigurationError, match="Did you mean 'fees'"):
         tried(bank(), principles=("feees",))
+
+
+def test_a_folder_named_like_a_shipped_constitution_is_given_by_its_path(bank, tmp_path, monkeypatch):
+    bank('      - {complies: "We will waive the fee."}\n').rename(tmp_path / "finance")
+    (tmp_path / "finance").rename(tmp_path / "f.yaml")
+    (tmp_path / "finance").mkdir()
+    (tmp_path / "f.yaml").rename(tmp_path / "finance" / "constitution.yaml")
+    monkeypatch.chdir(tmp_path)
+    assert "bank 1" in guardrails("test", "./finance").output
+    assert guardrails("test", "./finance").exit_code == 1
+    assert guardrails("test", "finance", "--principle", "fin-tax-scope").exit_code == 0
+
+
+def test_of_several_constitutions_each_takes_the_rows_and_principles_that_it_knows(bank, tmp_path):
+    bank()
+    other = (
+        (tmp_path / "bank.yaml").read_text(encoding="utf-8").replace("fees", "tone").replace("name: bank", "name: b2")
+    )
+    (tmp_path / "other.yaml").write_text(other, encoding="utf-8")
+    (tmp_path / "own.jsonl").write_text('{"reply": "We will waive the fee.", "violates": "tone"}', encoding="utf-8")
+    both = guardrails("test", tmp_path, "--data", tmp_path / "own.jsonl", "--json")
+    counts = {one["constitution"]["name"]: len(one["results"]) for one in json.loads(both.stdout)["constitutions"]}
+    assert counts == {"bank": 3, "b2": 4}
+    one = guardrails("test", tmp_path, "--principle", "tone", "--json")
+    assert [c["constitution"]["name"] for c in json.loads(one.stdout)["constitutions"]] == ["b2"]
+    (tmp_path / "broken.yaml").write_text(other.replace("severity: high", "severity: hi"), encoding="utf-8")
+    assert guardrails("test", tmp_path).exit_code != 0
+
+
+def test_what_is_installed_or_hidden_is_not_tested(bank, tmp_path):
+    bank()
+    for place in (".venv/lib", "env/lib", "node_modules"):
+        folder = tmp_path / place / "constitution"
+        folder.mkdir(parents=True)
+        (folder / "constitution.yaml").write_text("name: [", encoding="utf-8")
+    (tmp_path / "env" / "pyvenv.cfg").write_text("", encoding="utf-8")
+    assert guardrails("test", tmp_path).exit_code == 0
+
+
+def test_a_template_in_a_principle_leaves_what_the_constitution_expects(bank):
+    examples = GOOD + '      - {violates: "Forget about that fee."}\n'
+    path = bank(
+        examples, top="expect: {recall: 0.95}\nvariables: {co: Acme}", more='owner: "x"\n    critique: "{{ co }}"'
+    )
+    assert whats(tried(path)) == ["recall is 50% (9-91), at least 95% is expected"]
+
+
+def test_a_revision_that_breaks_a_principle_that_only_flags_fails_too(tmp_path):
+    path = tmp_path / "flag.yaml"
+    path.write_text(
+        "name: flag\nversion: '1'\nprinciples:\n"
+        "  - id: p\n    title: P\n    severity: high\n    rule: Never say good.\n"
+        "    checks: [{pattern: good, fix: {replace: awesome}}]\n    examples: [{violates: It is good.}]\n"
+        "  - id: q\n    title: Q\n    severity: low\n    rule: Never say awesome.\n    checks: [{pattern: awesome}]\n",
+        encoding="utf-8",
+    )
+    assert whats(tried(path)) == ["what it was revised to does not pass: it breaks q"]
+
+
+def test_a_sentence_that_a_later_round_found_at_fault_is_not_lost(bank):
+    def judge(request):
+        text = request.messages[-1].content
+        if "Forget" in text:
+            return finding("fees", sentences=[1])
+        return finding("fees", sentences=[2]) if "Ask nobody" in text else clean()
+
+    def revise(request):
+        return edits({1: "A branch decides."} if "Forget" in request.messages[-1].content else {2: "Ask a branch."})
+
+    path = bank('      - {violates: "Forget about that fee. Ask nobody."}\n')
+    assert tried(path, model=ScriptedModel(judge=judge, revise=revise)).failures == ()
 
 
 def test_the_exit_code_says_whether_an_example_failed(bank):
@@ -327,8 +398,28 @@ def test_pytest_collects_each_example_with_an_id_that_people_can_read(tmp_path):
     assert "Traceback" not in run.stdout
 
 
+def test_pytest_leaves_other_peoples_yaml_alone(tmp_path):
+    """`constitution.yaml` is a name that others use, and `principles` a key."""
+    (tmp_path / "constitution.yaml").write_text("country: Atlantis\narticles: []\n", encoding="utf-8")
+    (tmp_path / "design.yaml").write_text("name: our design\nprinciples: [be kind]\n", encoding="utf-8")
+    assert "no tests ran" in pytest_in(tmp_path, "-q").stdout
+
+
+def test_pytest_tries_what_a_constitution_takes_over_as_it_is_there(bank, tmp_path):
+    """A child's variable changes what its parent's example comes to."""
+    bank()
+    child = tmp_path / "child"
+    child.mkdir()
+    (child / "constitution.yaml").write_text("name: child\nversion: '1'\nextends: [../bank.yaml]\n", encoding="utf-8")
+    run = pytest_in(tmp_path, "child", "-v")
+    assert "fees violates 1: We will waive the fee. Ask anytime. PASSED" in run.stdout
+    assert "3 passed" in run.stdout
+
+
 def test_pytest_tells_the_mistakes_of_a_constitution_that_cannot_be_loaded(tmp_path):
-    (tmp_path / "bank.yaml").write_text("name: bank\nversion: 1\nprinciples: []\n", encoding="utf-8")
+    (tmp_path / "bank.yaml").write_text(
+        "name: bank\nversion: 1\nprinciples:\n- {id: a, title: a}\n- id: b\n  rule: b\n", encoding="utf-8"
+    )
     run = pytest_in(tmp_path, "-q", "bank.yaml")
     assert "bank.yaml:2:10: this must be text" in run.stdout
     assert run.returncode != 0

@@ -14,8 +14,9 @@ from guardrails.authoring._cases import Case, cases_of
 from guardrails.authoring._labelled import labelled
 from guardrails.authoring._many import in_order, judged, setup_for
 from guardrails.authoring._scores import Share
+from guardrails.authoring._trial import only_calls, unable
 from guardrails.constitution import Constitution, Principle
-from guardrails.errors import ConfigurationError
+from guardrails.errors import ConfigurationError, ModelError
 from guardrails.judges import RuleJudge
 from guardrails.models import Model, Step
 from guardrails.outcome import Tokens
@@ -27,9 +28,10 @@ MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A labelled reply, and how sure the judge is that it violates: 0 where it names no violation."""
+    """A labelled reply, and how sure the judge is that it violates: -1 where it names no violation."""
 
-    name: str
+    text: str
+    """The reply with its question and context: the same one twice is in one part."""
     violates: bool
     confidence: int
 
@@ -93,6 +95,7 @@ def calibrate(
 
     Raises:
         ConfigurationError: shares that are none.
+        ModelError: the model never answered.
         ConstitutionError: mistakes in the constitution or in the file of labelled replies.
     """
     for name, share in (("false_alarms", false_alarms), ("held_out", held_out)):
@@ -100,20 +103,28 @@ def calibrate(
             raise ConfigurationError(f"{name}={share} is not a share from 0 to 1: write 0.05 for 5 %.")
     constitution = Constitution.load(source)
     setup = setup_for(constitution, model, language=language)
-    cases = [*cases_of(constitution), *(labelled(data, constitution) if data is not None else ())]
+    own = labelled(data, constitution) if data is not None else ()
+    if data is not None and not own:
+        raise ConfigurationError(f"{data}: no line is about a principle of {constitution.name}.")
+    cases = [*cases_of(constitution), *own]
     scored: dict[str, list[Scored]] = {}
     undecided: dict[str, int] = {}
+    told: list[str | None] = []
     spent = Tokens()
-    for done, (case, verdicts, cost) in enumerate(in_order(_judged(case, setup) for case in cases), 1):
+    steps = (_judged(case, setup) for case in cases)
+    for done, (case, verdicts, cost) in enumerate(in_order(steps, seconds=setup.budget.seconds), 1):
         spent += cost
+        told.append(unable(verdicts))
         for label in case.labels:
             confidence = _confidence(verdicts, label.principle)
             if confidence is None:
                 undecided[label.principle] = undecided.get(label.principle, 0) + 1
             else:
-                scored.setdefault(label.principle, []).append(Scored(case.name, label.violates, confidence))
+                scored.setdefault(label.principle, []).append(Scored(_text(case), label.violates, confidence))
         if progress:
             progress(done, len(cases))
+    if told and all(told):
+        raise ModelError(f"the model answered nothing: {told[0]}")
     files = {case.labels[0].principle: case.file for case in reversed(cases) if len(case.labels) == 1}
     chosen = (
         _calibration(
@@ -169,13 +180,15 @@ def parts(scored: Sequence[Scored], held_out: float, seed: str) -> tuple[list[Sc
     kept: list[Scored] = []
     for violates in (True, False):
         side = sorted((one for one in scored if one.violates is violates), key=lambda one: _lot(one, seed))
-        kept += side[: ceil(len(side) * held_out) if len(side) > 1 else 0]
+        texts = list(dict.fromkeys(one.text for one in side))
+        back = set(texts[: min(len(texts) - 1, ceil(len(texts) * held_out))])
+        kept += [one for one in side if one.text in back]
     names = {id(one) for one in kept}
     return [one for one in scored if id(one) not in names], kept
 
 
 def _lot(one: Scored, seed: str) -> bytes:
-    return hashlib.sha256(f"{seed}\n{one.name}".encode()).digest()
+    return hashlib.sha256(f"{seed}\n{one.text}".encode("utf-8", "backslashreplace")).digest()
 
 
 def _calibration(
@@ -205,8 +218,13 @@ def _calibration(
 
 
 def _judged(case: Case, setup: Setup) -> Step[tuple[Case, tuple[Verdict, ...], Tokens]]:
-    verdicts, usage = yield from judged(case.exchange, setup)
+    verdicts, usage = yield from judged(case.exchange, setup, setup.calls if only_calls(case, setup) else None)
     return case, verdicts, usage.judge
+
+
+def _text(case: Case) -> str:
+    exchange = case.exchange
+    return "\n".join([exchange.reply, *(message.content for message in exchange.messages), *exchange.context])
 
 
 def _confidence(verdicts: Iterable[Verdict], principle: str) -> int | None:
@@ -223,4 +241,4 @@ def _confidence(verdicts: Iterable[Verdict], principle: str) -> int | None:
 def _sure(verdict: Verdict) -> int:
     if verdict.confidence is not None:
         return verdict.confidence
-    return MOST if verdict.violates else 0
+    return MOST if verdict.violates else -1

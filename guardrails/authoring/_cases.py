@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from guardrails.constitution import Constitution, Example, Placed, Source
+from guardrails.constitution import Constitution, Example, Placed, sources_of
 from guardrails.exchange import Exchange
 
 
@@ -48,7 +48,7 @@ def cases_of(constitution: Constitution) -> Iterator[Case]:
     >>> [case.name for case in cases_of(Constitution.load("finance"))][0]
     'fin-balanced-risk violates 1'
     """
-    places = {placed.principle.id: placed for source in _lineage(constitution.source) for placed in source.principles}
+    places = {placed.principle.id: placed for source in sources_of(constitution.source) for placed in source.principles}
     for principle in constitution.principles:
         placed = places[principle.id]
         count = {"violates": 0, "complies": 0}
@@ -70,10 +70,3 @@ def _case(name: str, principle: str, example: Example, placed: Placed, at: tuple
         document.file,
         line,
     )
-
-
-def _lineage(source: Source) -> Iterator[Source]:
-    """The sources that a constitution is made of, parents first, as they override each other."""
-    for parent in source.parents:
-        yield from _lineage(parent)
-    yield source

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from os import PathLike, fspath
@@ -12,8 +13,11 @@ from guardrails.errors import ConfigurationError
 
 MAIN = "constitution.yaml"
 _APPROVALS = "approvals.yaml"
-_WHOLE = re.compile(rb"^principles[ \t]*:", re.MULTILINE)
-_NAMED = re.compile(rb"^name[ \t]*:", re.MULTILINE)
+_NAME, _VERSION, _EXTENDS, _PRINCIPLES = b"name", b"version", b"extends", b"principles"
+_KEY = re.compile(rb"^(name|version|extends|principles|[ \t-]*(?:id|rule))[ \t]*:", re.MULTILINE)
+# What a whole constitution in one file says; somebody else's YAML may have a list of `principles`, too.
+_WHOLE = frozenset({_NAME, _VERSION, _PRINCIPLES, b"id", b"rule"})
+_OTHERS = frozenset({"node_modules", "site-packages"})
 
 
 def constitutions_in(paths: Iterable[str | PathLike[str]]) -> tuple[str | Path, ...]:
@@ -46,6 +50,18 @@ def constitution_of(path: Path) -> Path | None:
     return path if path.suffix in {".yaml", ".yml"} and _is_whole(path) else None
 
 
+def looks_like_one(path: Path) -> bool:
+    """Whether what stands here is meant for us: `constitution.yaml` is a name that others use, too."""
+    if path.is_dir():
+        said = _said(path / MAIN)
+        return (
+            _NAME in said
+            and _VERSION in said
+            and bool(said & {_EXTENDS, _PRINCIPLES} or (path / "principles").is_dir())
+        )
+    return _is_whole(path)
+
+
 def _in(path: str) -> Iterator[str | Path]:
     if path in shipped():
         yield path
@@ -65,17 +81,28 @@ def _in(path: str) -> Iterator[str | Path]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*.yaml")):
-        owner = constitution_of(path)
-        if owner is not None:
-            yield owner
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not _is_others(Path(place, name)))
+        for name in sorted(files):
+            owner = constitution_of(Path(place, name)) if name.endswith(".yaml") else None
+            if owner is not None:
+                yield owner
+
+
+def _is_others(folder: Path) -> bool:
+    """Whether a folder holds what was installed or is hidden, and not what somebody here wrote."""
+    return folder.name.startswith(".") or folder.name in _OTHERS or (folder / "pyvenv.cfg").is_file()
 
 
 def _is_whole(path: Path) -> bool:
     """Whether a file looks like a whole constitution; it may be anybody's YAML, and is not parsed for that."""
+    return _said(path) >= _WHOLE
+
+
+def _said(path: Path) -> set[bytes]:
+    """The keys of a constitution that a file seems to have."""
     try:
         with path.open("rb") as file:
-            start = file.read(1_000_000)
+            return {found.strip(b" \t-") for found in _KEY.findall(file.read(1_000_000))}
     except OSError:
-        return False
-    return bool(_WHOLE.search(start) and _NAMED.search(start))
+        return set()

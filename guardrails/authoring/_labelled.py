@@ -19,17 +19,17 @@ _EVERY = "*"
 
 
 def labelled(file: str | PathLike[str], constitution: Constitution) -> tuple[Case, ...]:
-    """The cases of a file. `complies: "*"` says that a reply keeps every principle it is not said to break.
+    """The cases of a file that are about principles of a constitution; the others are left out.
 
-    Principles that are not in force are left out: a team has one file for several constitutions. A row's
-    `note` marks a complying reply as a near miss, as in a constitution.
+    A team has one file for several constitutions. `complies: "*"` says that a reply keeps every principle that it
+    is not said to break. A row's `note` marks a complying reply as a near miss, as in a constitution.
 
     Raises:
         ConstitutionError: every line that cannot be used, with its number.
     """
     path, problems, cases = Path(file), [], []
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConstitutionError([Problem(str(path), 0, 0, f"cannot be read: {error.strerror}.")]) from None
     except UnicodeDecodeError as error:
@@ -45,8 +45,6 @@ def labelled(file: str | PathLike[str], constitution: Constitution) -> tuple[Cas
             problems.append(Problem(str(path), number, 1, f"{error}.", _FORM))
         else:
             cases.extend([case] if case.labels else [])
-    if not cases and not problems:
-        problems.append(Problem(str(path), 0, 0, f"no line is about a principle of {constitution.name}.", _FORM))
     if problems:
         raise ConstitutionError(problems)
     return tuple(cases)
@@ -75,6 +73,8 @@ def _labels(row: dict[str, Any], constitution: Constitution, *, near_miss: bool)
     both = sorted(set(violates) & set(complies))
     if both:
         raise ValueError(f"{both[0]!r} stands on both sides")
+    if _EVERY in violates:
+        raise ValueError('"violates" names principles: no reply breaks all of them')
     if _EVERY in complies:
         complies = [name for name in constitution.by_id if name not in violates]
     for name in violates:
@@ -90,4 +90,4 @@ def _ids(row: dict[str, Any], side: str) -> list[str]:
     listed = [value] if isinstance(value, str) else value
     if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
         raise TypeError(f'"{side}" is a list of ids of principles')
-    return listed
+    return list(dict.fromkeys(listed))

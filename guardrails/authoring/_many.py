@@ -11,7 +11,7 @@ from guardrails import _drive
 from guardrails._assemble import judges_from, reviser_from
 from guardrails._budget import Budget, Spent
 from guardrails._review import Review
-from guardrails._setup import Setup
+from guardrails._setup import Scope, Setup
 from guardrails.constitution import Constitution
 from guardrails.exchange import Exchange
 from guardrails.models import Model, Step, model_from
@@ -43,10 +43,13 @@ def setup_for(
     )
 
 
-def judged(exchange: Exchange, setup: Setup) -> Step[tuple[tuple[Verdict, ...], Usage]]:
-    """The verdicts on a reply as it is, and what they cost. Nothing is revised."""
+def judged(exchange: Exchange, setup: Setup, scope: Scope | None = None) -> Step[tuple[tuple[Verdict, ...], Usage]]:
+    """The verdicts on a reply as it is, and what they cost. Nothing is revised.
+
+    `scope` are the principles and their judges; the default is those of whole replies.
+    """
     spent = Spent(setup.budget)
-    verdicts = yield from Review(exchange, setup, "", spent=spent).judge()
+    verdicts = yield from Review(exchange, setup, "", spent=spent, scope=scope).judge()
     return verdicts, spent.usage
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
@@ -13,8 +13,7 @@ from guardrails.authoring._many import setup_for
 from guardrails.authoring._tested import Failure, Scores, expected, failures_of, scores
 from guardrails.authoring._trial import Result, Tried, try_all
 from guardrails.constitution import Constitution, Expect, did_you_mean
-from guardrails.errors import ConfigurationError
-from guardrails.judges import RuleJudge
+from guardrails.errors import ConfigurationError, ConstitutionError, Problem
 from guardrails.models import Model
 from guardrails.outcome import ConstitutionRef, Tokens
 
@@ -42,6 +41,8 @@ class Tested:
     scores: tuple[Scores, ...]
     usage: Tokens
     """Requests to the model, and their tokens."""
+    unable: str = ""
+    """Why the judges beside the rules failed all the time; empty where they did not."""
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -53,12 +54,6 @@ class Tested:
         """Labels of which nothing was said."""
         return sum(own.silent for own in self.scores)
 
-    @property
-    def is_unable(self) -> bool:
-        """Whether every judge but the rules failed all the time: it is broken, and no example is."""
-        said = [run for result in self.results for run in result.runs if run.judge not in {"", RuleJudge.name}]
-        return bool(said) and all(run.failed for run in said)
-
 
 class Suite:
     """The tests of one constitution: each case is tried when it is asked for, and once.
@@ -69,15 +64,16 @@ class Suite:
 
     Raises:
         ConstitutionError: mistakes in the constitution, or in the file of labelled replies.
-        ConfigurationError: an unknown principle, or a model that cannot be used.
+        ConfigurationError: a model that cannot be used.
     """
 
     def __init__(self, source: str | PathLike[str], plan: Plan | None = None) -> None:
         self._plan = plan or Plan()
         self.constitution = Constitution.load(source, jurisdiction=self._plan.jurisdiction)
         self._setup = setup_for(self.constitution, self._plan.model, language=self._plan.language)
-        cases = _cases(self.constitution, self._plan)
-        self.cases = tuple(_wanted(cases, self._plan.principles, self.constitution))
+        self.labelled = () if self._plan.data is None else labelled(self._plan.data, self.constitution)
+        every = (*cases_of(self.constitution), *self.labelled)
+        self.cases = tuple(_wanted(every, self._plan.principles))
         self._tried: dict[str, Tried] = {}
 
     @property
@@ -111,7 +107,9 @@ class Suite:
         spent = Tokens()
         for usage in (usage for tried in every for usage in tried.usage):
             spent += usage.judge + usage.revise
-        return Tested(self.constitution.ref, results, scores(results, self._setup), spent)
+        told = [tried.unable for tried in every if tried.unable is not None]
+        unable = told[0] if told and all(told) else ""
+        return Tested(self.constitution.ref, results, scores(results, self._setup), spent, unable)
 
     def _try(self, cases: Sequence[Case], progress: Callable[[int, int], None] | None = None) -> None:
         new = [case for case in cases if case.name not in self._tried]
@@ -121,17 +119,34 @@ class Suite:
                 progress(done, len(new))
 
 
-def _cases(constitution: Constitution, plan: Plan) -> Iterator[Case]:
-    yield from cases_of(constitution)
-    if plan.data is not None:
-        yield from labelled(plan.data, constitution)
+def suites(sources: Iterable[str | PathLike[str]], plan: Plan) -> list[Suite]:
+    """The tests of several constitutions, all of them loaded before any is tried.
+
+    Raises:
+        ConstitutionError: mistakes in any of them, or in the file of labelled replies, all at once.
+        ConfigurationError: a principle that none of them has, labelled replies that are about none of them.
+    """
+    found: list[Suite] = []
+    problems: list[Problem] = []
+    for source in sources:
+        try:
+            found.append(Suite(source, plan))
+        except ConstitutionError as error:
+            problems += error.problems
+    if problems:
+        raise ConstitutionError(list(dict.fromkeys(problems)))
+    known = [name for suite in found for name in suite.constitution.by_id]
+    names = ", ".join(suite.constitution.name for suite in found)
+    for name in plan.principles:
+        if name not in known:
+            raise ConfigurationError(f"{names} has no principle {name!r}. {did_you_mean(name, known)}")
+    if plan.data is not None and not any(suite.labelled for suite in found):
+        raise ConfigurationError(f"{plan.data}: no line is about a principle of {names}.")
+    return [suite for suite in found if suite.cases or len(found) == 1]
 
 
-def _wanted(cases: Iterable[Case], principles: Sequence[str], constitution: Constitution) -> Iterator[Case]:
-    for name in principles:
-        if name not in constitution.by_id:
-            advice = did_you_mean(name, constitution.by_id)
-            raise ConfigurationError(f"{constitution.name} has no principle {name!r}. {advice}")
+def _wanted(cases: Iterable[Case], principles: Sequence[str]) -> Iterator[Case]:
     for case in cases:
-        if not principles or any(label.principle in principles for label in case.labels):
-            yield case
+        labels = tuple(label for label in case.labels if not principles or label.principle in principles)
+        if labels:
+            yield replace(case, labels=labels)

@@ -92,7 +92,7 @@ def scores(results: Iterable[Result], setup: Setup) -> tuple[Scores, ...]:
 
 def expected(constitution: Constitution, principle: Principle) -> Expect:
     """What is asked of a principle: its own, and for what it does not say the constitution's."""
-    return constitution.expect.model_copy(update=principle.expect.model_dump(exclude_unset=True))
+    return constitution.expect.model_copy(update=principle.expect.model_dump(exclude_none=True))
 
 
 def _scores(principle: Principle, results: Sequence[Result], setup: Setup) -> Scores:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from guardrails._visible import visible
 from guardrails.authoring._calibrate import Calibrated, Calibration, Rates, calibrate
 from guardrails.cli._data import print_json
 from guardrails.cli._options import Json
@@ -56,16 +58,17 @@ def run_calibrate(
             language=language,
             progress=told,
         )
-    if plot is not None and found.principles:
-        write_curves(found.principles, plot, false_alarms)
     if as_json:
         print_json({"principles": [_data(one) for one in found.principles], "usage": found.usage})
     else:
-        _tell(found, false_alarms, plot)
+        _tell(found, false_alarms)
+    if plot is not None and found.principles:
+        write_curves(found.principles, plot, false_alarms)
+        print(f"{plot}: the curves", file=sys.stderr)
     raise typer.Exit(int(any(one.chosen is None for one in found.principles)))
 
 
-def _tell(found: Calibrated, wanted: float, plot: Path | None) -> None:
+def _tell(found: Calibrated, wanted: float) -> None:
     out = console()
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("principle", no_wrap=True)
@@ -81,9 +84,7 @@ def _tell(found: Calibrated, wanted: float, plot: Path | None) -> None:
     if changed:
         out.print("\nTo paste:", style="bold")
     for one in changed:
-        out.print(f"# {one.file or one.principle}\nthreshold: {one.chosen}")
-    if plot is not None:
-        out.print(f"\n{plot}: the curves")
+        out.print(f"# {visible(one.file or one.principle)}\nthreshold: {one.chosen}")
     used = found.usage
     out.print(f"{used.calls} requests, {used.input:,} tokens in, {used.output:,} out", style="dim")
 

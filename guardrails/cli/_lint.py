@@ -28,7 +28,7 @@ class Format(StrEnum):
 
 
 Paths = Annotated[
-    list[Path] | None, typer.Argument(help="Constitutions: names, folders, files. Default: what is in this folder.")
+    list[str] | None, typer.Argument(help="Constitutions: names, folders, files. Default: what is in this folder.")
 ]
 Select = Annotated[list[str] | None, typer.Option("--select", help="Only this rule: CK01, CK or unexercised.")]
 Ignore = Annotated[list[str] | None, typer.Option("--ignore", help="Without this rule. May be repeated.")]
@@ -54,7 +54,7 @@ def lint_constitutions(
         print(page_of(explain), end="")
         return
     rules = rules_of(select or (), ignore or ())
-    sources = constitutions_in(paths or [Path()])
+    sources = constitutions_in(paths or ["."])
     findings = [finding for source in sources for finding in lint(source, rules=rules)]
     if as_json:
         print_json(_data(findings, len(sources)))

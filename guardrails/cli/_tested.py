@@ -24,9 +24,11 @@ _MOST = 50
 def tell(out: Console, tested: Tested, model: str | None) -> None:
     """A table of the principles, what went wrong, and one line at the end."""
     constitution, runs = tested.constitution, len(tested.results[0].runs) if tested.results else 1
-    out.print(f"{constitution.name} {constitution.version}", style="bold", end="  ")
+    out.print(visible(f"{constitution.name} {constitution.version}"), style="bold", end="  ")
     by = "the rules alone" if model is None else f"the rules and {model}{f', {runs} times' if runs > 1 else ''}"
-    out.print(f"{len(tested.scores)} principles, {len(tested.results)} examples, judged by {by}", style="dim")
+    count = len(tested.scores)
+    of = f"{count} principle{'s' * (count != 1)}, {len(tested.results)} examples"
+    out.print(f"{of}, judged by {visible(by)}", style="dim")
     out.print(_table(tested.scores, repeated=runs > 1))
     tell_failures(out, tested.failures)
     out.print(summary(tested))

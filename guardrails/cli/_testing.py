@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ import typer
 
 from guardrails.authoring._found import constitutions_in
 from guardrails.authoring._junit import junit
-from guardrails.authoring._run import Plan, Suite, Tested
+from guardrails.authoring._run import Plan, Suite, Tested, suites
 from guardrails.cli._data import print_json
 from guardrails.cli._options import Json
 from guardrails.cli._print import console
@@ -20,8 +20,9 @@ from guardrails.cli._tested import tell, tested_data
 from guardrails.errors import ConfigurationError, ModelError
 
 Paths = Annotated[
-    list[Path] | None, typer.Argument(help="Constitutions: names, folders, files. Default: what is in this folder.")
+    list[str] | None, typer.Argument(help="Constitutions: names, folders, files. Default: what is in this folder.")
 ]
+HERE = "."
 Runs = Annotated[int, typer.Option("--runs", min=1, max=100, help="Judge each so often, to see what changes.")]
 
 
@@ -51,24 +52,27 @@ def run_tests(
     if watch:
         from guardrails.cli._watch import watched
 
-        watched(paths or [Path()], plan)
+        watched(paths or [HERE], plan)
         return
-    found = [_run(one, plan, as_json=as_json) for one in constitutions_in(paths or [Path()])]
-    if as_json:
-        print_json({"constitutions": [tested_data(tested) for tested in found]})
-    else:
-        for tested in found:
-            tell(console(), tested, model)
+    found = list(_tested(suites(constitutions_in(paths or [HERE]), plan), model, as_json=as_json))
     if junit_file is not None:
         _write_junit(junit_file, found)
-    if any(tested.is_unable for tested in found):
-        raise ModelError(f"{model} answered nothing: {_why(found)}")
+    unable = next((tested.unable for tested in found if tested.unable), "")
+    if unable:
+        raise ModelError(f"{model} answered nothing: {unable}")
+    if as_json:
+        print_json({"constitutions": [tested_data(tested) for tested in found]})
     raise typer.Exit(int(any(tested.failures for tested in found)))
 
 
-def _run(source: str | Path, plan: Plan, *, as_json: bool) -> Tested:
-    with counting(str(source), as_json=as_json) as told:
-        return Suite(source, plan).run(told)
+def _tested(found: Iterable[Suite], model: str | None, *, as_json: bool) -> Iterator[Tested]:
+    """Each constitution's results, told as they come: what was paid for is not lost to what follows."""
+    for suite in found:
+        with counting(suite.constitution.name, as_json=as_json) as told:
+            tested = suite.run(told)
+        if not as_json:
+            tell(console(), tested, model)
+        yield tested
 
 
 def _write_junit(file: Path, found: list[Tested]) -> None:
@@ -78,11 +82,6 @@ def _write_junit(file: Path, found: list[Tested]) -> None:
         raise ConfigurationError(f"{file} cannot be written: {error.strerror}.") from None
 
 
-def _why(found: list[Tested]) -> str:
-    failed = (run for tested in found for result in tested.results for run in result.runs if run.failed)
-    return next(run.critique for run in failed)
-
-
 @contextmanager
 def counting(name: str, *, as_json: bool) -> Iterator[Callable[[int, int], None] | None]:
     """Says how many replies are done, where somebody looks."""
@@ -90,6 +89,7 @@ def counting(name: str, *, as_json: bool) -> Iterator[Callable[[int, int], None]
         yield None
         return
     from rich.console import Console
+    from rich.text import Text
 
-    with Console(stderr=True).status(name) as status:
-        yield lambda done, of: status.update(f"{name}: {done:,} of {of:,}")
+    with Console(stderr=True).status(Text(name)) as status:
+        yield lambda done, of: status.update(Text(f"{name}: {done:,} of {of:,}"))

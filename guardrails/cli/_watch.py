@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from guardrails._visible import visible
 from guardrails.authoring._found import constitutions_in
-from guardrails.authoring._run import Plan, Suite, Tested
+from guardrails.authoring._run import Plan, Tested, suites
 from guardrails.authoring._tested import Failure
 from guardrails.cli._print import console
 from guardrails.cli._tested import summary, tell, tell_failures
-from guardrails.constitution import shipped
+from guardrails.constitution import Constitution, shipped, sources_of
 from guardrails.errors import ConfigurationError, ConstitutionError
 
 Key = tuple[str, str, str]
@@ -21,7 +23,7 @@ _LOOK = 200
 """Milliseconds after which an unchanged folder is looked at again."""
 
 
-def watched(paths: Sequence[Path], plan: Plan) -> None:
+def watched(paths: Sequence[str], plan: Plan) -> None:
     """Test, and test again whenever a file below these paths is saved, until Ctrl-C.
 
     Raises:
@@ -31,12 +33,10 @@ def watched(paths: Sequence[Path], plan: Plan) -> None:
         from watchfiles import watch
     except ImportError:
         raise ConfigurationError("--watch needs: pip install 'constitutional-guardrails[watch]'") from None
-    names = [str(path) for path in paths if str(path) in shipped()]
+    names = [path for path in paths if path in shipped()]
     if names:
         raise ConfigurationError(f"{names[0]} comes with the library, and nobody saves its files: give your own path.")
-    # Folders, because editors save a file by putting another one in its place.
-    files = [*paths, *([Path(plan.data)] if plan.data else [])]
-    places = {path if path.is_dir() else path.parent for path in files}
+    places = set(_places(paths, plan))
     out, begun = console(), False
     before: dict[str, Tested] = {}
     # The first look finds nothing, and by then it watches: what is saved during the first run is not missed.
@@ -48,25 +48,38 @@ def watched(paths: Sequence[Path], plan: Plan) -> None:
             begun = True
 
 
+def _places(paths: Sequence[str], plan: Plan) -> Iterator[Path]:
+    """The folders to watch: editors save a file by putting another one in its place.
+
+    Those that a constitution extends are among them, as far as it can be loaded now.
+    """
+    for path in [*map(Path, paths), *([Path(plan.data)] if plan.data else [])]:
+        yield path if path.is_dir() else path.parent
+    for source in constitutions_in(paths):
+        with suppress(ConfigurationError):
+            for one in sources_of(Constitution.load(source).source):
+                yield Path(one.document.file).parent
+
+
 def _is_ours(_: Any, path: str) -> bool:
     return path.endswith((".yaml", ".yml", ".jsonl"))
 
 
-def _again(out: Console, paths: Sequence[Path], plan: Plan, before: dict[str, Tested]) -> None:
+def _again(out: Console, paths: Sequence[str], plan: Plan, before: dict[str, Tested]) -> None:
     """Test everything; whoever is typing makes mistakes, which are told and end nothing."""
     try:
-        for source in constitutions_in(paths):
-            tested, last = Suite(source, plan).run(), before.get(str(source))
-            before[str(source)] = tested
+        for suite in suites(constitutions_in(paths), plan):
+            tested, last = suite.run(), before.get(suite.constitution.source.document.file)
+            before[suite.constitution.source.document.file] = tested
             if last is None:
                 tell(out, tested, None if plan.model is None else str(plan.model))
             else:
                 _tell_change(out, last, tested)
     except ConstitutionError as error:
         for problem in error.problems:
-            out.print(str(problem), style="red")
+            out.print(visible(str(problem)), style="red")
     except ConfigurationError as error:
-        out.print(str(error), style="red")
+        out.print(visible(str(error)), style="red")
     out.print("waiting for the next change; Ctrl-C ends", style="dim")
 
 

@@ -3,7 +3,7 @@
 from guardrails.constitution._approvals import Approval, approvals, demand_approval, is_approved, outdated
 from guardrails.constitution._check_schema import Check, GroundedCheck, PatternCheck, PersonalDataCheck, RequireCheck
 from guardrails.constitution._checks import CheckSet, Findings, Hit
-from guardrails.constitution._compile import Constitution
+from guardrails.constitution._compile import Constitution, sources_of
 from guardrails.constitution._load import Placed, Source, shipped
 from guardrails.constitution._mistakes import did_you_mean
 from guardrails.constitution._schema import Authority, Example, Expect, Principle, Settings
@@ -33,5 +33,6 @@ __all__ = [
     "is_approved",
     "outdated",
     "shipped",
+    "sources_of",
     "text_in",
 ]

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from guardrails.constitution._checks import CheckSet
 from guardrails.constitution._load import Placed, Source, load
-from guardrails.constitution._mistakes import did_you_mean
+from guardrails.constitution._mistakes import Mistakes, did_you_mean
 from guardrails.constitution._schema import Expect, Principle, Settings
 from guardrails.constitution._template import TemplateMistakeError, is_template, render
 from guardrails.constitution._types import Scalar, text_in
@@ -77,7 +77,7 @@ class Constitution:
             ConstitutionError: with all mistakes, each with file, line and column.
             ConfigurationError: an unknown jurisdiction or variable.
         """
-        found: list[Problem] = []
+        found = Mistakes()
         return _compile(load(source, found), jurisdiction, variables or {}, found)
 
     def select(self, *, jurisdiction: str | None = None, variables: Mapping[str, Scalar] | None = None) -> Constitution:
@@ -144,7 +144,7 @@ def _wording(check: Any) -> Iterator[Mapping[str, str]]:
 def _compile(
     source: Source, jurisdiction: str | None, overrides: Mapping[str, Scalar], found: list[Problem]
 ) -> Constitution:
-    lineage = list(_lineage(source, set()))
+    lineage = sources_of(source)
     declared = {key: value for s in lineage for key, value in s.file.variables.items()}
     unknown = sorted(set(overrides) - set(declared))
     if unknown and not found:
@@ -186,11 +186,15 @@ def _alike(value: object, declared: Scalar) -> bool:
     return isinstance(value, str) if isinstance(declared, str) else isinstance(value, int | float)
 
 
-def _lineage(source: Source, seen: set[Path]) -> Iterator[Source]:
+def sources_of(source: Source) -> list[Source]:
     """The sources a constitution is made of, parents first: what comes later overrides.
 
     Each stands there once: a shared grandparent does not undo what one of the parents changed.
     """
+    return list(_lineage(source, set()))
+
+
+def _lineage(source: Source, seen: set[Path]) -> Iterator[Source]:
     path = Path(source.document.file).resolve()
     if path in seen:
         return

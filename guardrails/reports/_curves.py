@@ -28,6 +28,8 @@ def check_plot(file: Path) -> None:
         raise ConfigurationError("a plot needs: pip install 'constitutional-guardrails[report]'") from None
     if file.suffix.lower() not in FORMATS:
         raise ConfigurationError(f"{file}: a plot ends in one of {', '.join(FORMATS)}.")
+    if not file.resolve().parent.is_dir():
+        raise ConfigurationError(f"{file}: there is no folder {file.parent} to write it to.")
 
 
 def write_curves(calibrations: Sequence[Calibration], file: Path, wanted: float) -> None:
