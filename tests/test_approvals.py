@@ -261,6 +261,45 @@ def test_the_command_prints_what_was_approved_and_where(acme, run):
     assert said["approval"]["jurisdiction"] == "JP"
 
 
+def test_one_principles_file_means_its_constitution(acme, run):
+    principles = acme / "principles"
+    principles.mkdir()
+    (principles / "acme-e.yaml").write_text("{id: acme-e, title: E, severity: low, rule: Never say E.}")
+    code, out, _ = run("approve", "acme-bank/principles/acme-e.yaml", "--by", JANE, "--variable", "bank=7", "--json")
+    assert (code, json.loads(out)["file"]) == (0, "acme-bank/approvals.yaml")
+    assert json.loads(out)["approval"]["digest"] == Constitution.load(acme, variables={"bank": "7"}).digest
+
+
+def test_what_lint_and_test_refuse_is_approved_and_told(tmp_path, run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("init", "clean")[0] == 0
+    _, out, _ = run("approve", "clean", "--by", JANE)
+    assert "lint" not in out
+    file = tmp_path / "clean" / "principles" / "no-promised-outcomes.yaml"
+    broken = file.read_text().replace("complies: Most parcels arrive", "complies: All will surely arrive")
+    file.write_text(broken)
+    code, out, _ = run("approve", "clean", "--by", JANE)
+    assert code == 0
+    assert "lint finds 1 error: guardrails lint clean; 1 test fails: guardrails test clean\n" in out
+    said = json.loads(run("approve", "clean", "--by", JANE, "--json")[1])
+    assert (said["lint_errors"], said["test_failures"]) == (1, 1)
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=20))
+def test_any_value_of_a_variable_is_read_back_and_nothing_in_the_file_is_invisible(value):
+    data = {"name": "c", "version": "1", "variables": {"bank": "Acme"}, "principles": [principle("p")]}
+    with folder({"c.yaml": data}) as path:
+        made, file = approve(path / "c.yaml", by=JANE, variables={"bank": value})
+        assert approvals(path / "c.yaml") == (made,)
+        assert made.variables == {"bank": value}
+        assert file.read_text(encoding="utf-8").replace("\n", "").replace("\u3000", "").isprintable()
+
+
+def test_half_a_character_in_a_variable_is_refused(acme):
+    with pytest.raises(ConfigurationError, match=r"variable bank=<U\+DCFF>: half a character"):
+        approve(acme, by=JANE, variables={"bank": "\udcff"})
+
+
 @pytest.mark.parametrize(
     ("arguments", "advice"),
     [
@@ -270,6 +309,12 @@ def test_the_command_prints_what_was_approved_and_where(acme, run):
         (["acme-bank", "--by", "x", "-j", "ZZ"], "no jurisdiction 'ZZ'"),
         (["acme-bank", "--by", "x", "--variable", "bnk=1"], "Did you mean 'bank'?"),
         (["acme-bank", "--by", "x", "--variable", "licensed=yes"], "is a bool"),
+        (
+            ["acme-bank", "--by", "x", "--variable", "bank"],
+            "--variable bank: write NAME=VALUE, as in bank='North Bank'",
+        ),
+        (["acme-bank", "--by", "x", "--variable", "=1"], "write NAME=VALUE"),
+        (["acme-bank", "--by", "x", "--variable", "bank=\udcff"], "--variable bank=<U+DCFF>: not UTF-8"),
         (["nowhere", "--by", "x"], "no such constitution"),
     ],
 )

@@ -154,7 +154,17 @@ def test_many_replies_from_json_lines(run, tmp_path):
     assert [reject[:7] for reject in result["rejects"]] == ["line 3:", "line 4:"]
     assert done.returncode == 2
     text = run("review", "--jsonl", "in.jsonl").stdout
-    assert "1 passed, 1 revised, 0 blocked" in text
+    assert "1 passed (1 with principles that nobody judged; add --model …), 1 revised, 0 blocked" in text
+
+
+def test_what_passed_with_every_principle_judged_needs_no_warning(run, tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        "{name: c, version: '1', principles: [{id: p, title: t, severity: high, rule: r,"
+        " checks: [{pattern: secret, decides: true}]}]}",
+        encoding="utf-8",
+    )
+    (tmp_path / "in.jsonl").write_text('{"reply": "Fine."}', encoding="utf-8")
+    assert run("review", "-c", "c.yaml", "--jsonl", "in.jsonl").stdout == "1 passed, 0 revised, 0 blocked\n"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """`guardrails init`: what it writes is clean from the first minute, and nothing that was there is touched."""
 
 import json
-from datetime import UTC, datetime
+import subprocess
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +19,7 @@ from guardrails.constitution._yaml import parse
 from guardrails.errors import ConfigurationError, ConstitutionError
 
 FILES = {
+    ".gitignore",
     "constitution.yaml",
     "principles/no-promised-outcomes.yaml",
     "principles/refer-for-opening-hours.yaml",
@@ -100,10 +101,26 @@ def test_every_file_names_its_schema_which_stands_beside_it_and_takes_it(parent,
         assert Draft7Validator(schema).is_valid(parse(text.encode(), str(file)).data)
 
 
-def test_its_authorities_were_looked_up_today(tmp_path):
+def test_it_says_of_no_authority_that_somebody_read_it_and_how_to_say_so(tmp_path):
     start(tmp_path / "acme-bank")
     principles = Constitution.load(tmp_path / "acme-bank").principles
-    assert {authority.checked_on for one in principles for authority in one.authority} == {datetime.now(UTC).date()}
+    found = {(authority.verified, authority.checked_on) for one in principles for authority in one.authority}
+    assert found == {("unverified", None)}
+    file = tmp_path / "acme-bank" / "principles" / "no-promised-outcomes.yaml"
+    told = file.read_text(encoding="utf-8").replace("\n#    ", "\n    ").replace("YYYY-MM-DD", "2026-11-24")
+    file.write_text(told, encoding="utf-8")
+    [authority] = Constitution.load(tmp_path / "acme-bank").by_id["no-promised-outcomes"].authority
+    assert (authority.verified, str(authority.checked_on)) == ("primary", "2026-11-24")
+
+
+def test_the_default_trail_is_kept_out_of_version_control(run, tmp_path, monkeypatch):
+    assert "guardrails.db" in run("acme-bank").output
+    monkeypatch.chdir(tmp_path / "acme-bank")
+    assert CliRunner().invoke(app, ["review", "--constitution", ".", "Hello."]).exit_code == 0
+    subprocess.run(["git", "init", "-q"], check=True)
+    listed = subprocess.run(["git", "status", "--short", "-uall"], capture_output=True, text=True, check=True).stdout
+    assert {line.removeprefix("?? ") for line in listed.splitlines()} == FILES
+    assert (tmp_path / "acme-bank" / "guardrails.db").exists()
 
 
 def test_what_stands_in_comments_works_once_the_hashes_are_gone(tmp_path):
@@ -111,12 +128,34 @@ def test_what_stands_in_comments_works_once_the_hashes_are_gone(tmp_path):
     start(tmp_path / "mine", "finance")
     file = tmp_path / "mine" / "constitution.yaml"
     lines = file.read_text(encoding="utf-8").splitlines()
-    kept = ("# disable:", "#   - ", "# variables:", "#   is_", "# fallback:")
-    file.write_text("\n".join(line[2:] if line.startswith(kept) else line for line in lines), encoding="utf-8")
+    kept = ("#disable:", "#  - ", "#variables:", "#  is_", "#fallback:")
+    file.write_text(
+        "\n".join(line.removeprefix("#") if line.startswith(kept) else line for line in lines), encoding="utf-8"
+    )
     constitution = Constitution.load(tmp_path / "mine")
     assert [one.id for one in constitution.principles] == ["refer-for-opening-hours"]
     assert constitution.source.file.variables == Constitution.load("finance").variables
     assert constitution.source.file.fallback
+
+
+def test_what_a_parents_variable_holds_cannot_break_the_comments(tmp_path):
+    start(tmp_path / "acme-bank")
+    main = tmp_path / "acme-bank" / "constitution.yaml"
+    text = main.read_text(encoding="utf-8")
+    main.write_text(text.replace("company: acme-bank", r'company: "A\x7f\u0085\u2028B"'), encoding="utf-8")
+    start(tmp_path / "mine", str(tmp_path / "acme-bank"))
+    file = tmp_path / "mine" / "constitution.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("#variables:", "variables:").replace("#  company", "  company"), encoding="utf-8")
+    assert Constitution.load(tmp_path / "mine").source.file.variables == {"company": "A\x7f\x85\u2028B"}
+
+
+def test_the_commented_facts_work_once_the_hashes_are_gone(tmp_path):
+    start(tmp_path / "acme-bank")
+    file = tmp_path / "acme-bank" / "constitution.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("#facts:", "facts:").replace("#  - ", "  - "), encoding="utf-8")
+    assert Constitution.load(tmp_path / "acme-bank").facts == ({"en": "acme-bank is open from Monday to Friday."},)
 
 
 def test_a_parent_given_by_its_path_is_found_from_the_new_folder(run, tmp_path):

@@ -327,6 +327,8 @@ def test_show_prints_a_book_or_writes_one_and_never_over_another_file(show, tmp_
         (["general", "--out", "x.html"], "--format html"),
         (["general", "--format", "html", "--json"], "--out"),
         (["general", "--format", "html", "--language", "fr"], "'en', 'ja'"),
+        (["general", "--language", "de"], "--language de: general has no text in it. There is: en, ja."),
+        (["general", "--language", "de", "--json"], "There is: en, ja."),
         (["general", "gen-nothing", "--format", "html"], "no principle 'gen-nothing'"),
     ],
 )
@@ -347,6 +349,36 @@ def test_show_tells_in_text_what_is_kept_and_not_acted_upon(show, tmp_path):
     assert "how to look for it: Look twice." in out
     assert "owner" not in show("one.yaml")[1]
     assert json.loads(show("one.yaml", "--json")[1])["principles"][0]["owner"] == "Fees team"
+
+
+def test_show_says_in_words_what_is_only_switched_on(show, tmp_path):
+    (tmp_path / "one.yaml").write_text(
+        'name: one\nversion: "1"\nprinciples:\n  - {id: p, title: T, severity: low, rule: R, checks: [{pattern: abc, '
+        "decides: true, unless: {before: [no], quoted: true}, fix: {sentence: true, delete: true}}]}\n"
+    )
+    _, out, _ = show("one.yaml", "p")
+    assert "    decides: yes\n" in out
+    assert "    unless: before no; in quotation marks\n" in out
+    assert "    fix: deleted; the whole sentence\n" in out
+
+
+def test_show_sends_nothing_to_the_terminal_that_is_not_seen(show, tmp_path):
+    (tmp_path / "one.yaml").write_text(
+        'name: one\nversion: "\\e[31mX"\ntitle: "\\e[31m"\nprinciples:\n  - {id: p, title: "\\e[31m", severity: low, '
+        'rule: "R\\e[1m", owner: "\\e[1m", authority: [{cite: "\\e[1m"}], examples: [{complies: "b\\e", note: "n\\e"}]}'
+    )
+    for layout in ("text", "html", "markdown"):
+        for arguments in (["one.yaml"], ["one.yaml", "p"]):
+            code, out, _ = show(*arguments, "--format", layout)
+            assert (code, "\x1b" in out) == (0, False)
+    assert "one <U+001B>[31mX" in show("one.yaml")[1]
+
+
+@pytest.mark.parametrize("layout", ["html", "markdown"])
+def test_a_reply_that_is_revised_once_is_not_revised_1_times(layout):
+    once = rulebook(constitution(principle("p"), settings={"max_revisions": 1}), layout)
+    assert "judged again: once." in once
+    assert "1 times" not in once
 
 
 def test_the_shipped_rule_books_are_what_the_constitutions_say():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from guardrails._visible import visible
-from guardrails.constitution import Approval, Constitution
+from guardrails.authoring._found import constitution_of
+from guardrails.authoring._import_yaml import quoted
+from guardrails.constitution import Approval, Constitution, shipped
 from guardrails.constitution._approvals import approvals_file, approvals_in, is_shipped, read_approvals
 from guardrails.errors import ConfigurationError, ConstitutionError
 
@@ -33,7 +34,8 @@ def approve(
     """Record that somebody approved a constitution as it is now; returns the approval and the file that holds it.
 
     Args:
-        source: A folder or a YAML file of your own; what comes with the library cannot be approved.
+        source: A folder or a YAML file of your own; one principle's file means its constitution. What comes with the
+            library cannot be approved.
         by: Who: a name, and better a role, too.
         note: Why, or what was looked at.
         jurisdiction: Approve what is in force for this one. Default: all principles.
@@ -44,7 +46,8 @@ def approve(
         ConstitutionError: the constitution has mistakes, or `approvals.yaml` has; nothing is written.
         ConfigurationError: it cannot be approved, or the file cannot be written.
     """
-    constitution = Constitution.load(source, jurisdiction=jurisdiction, variables=variables)
+    _check_variables(variables or {})
+    constitution = Constitution.load(approved_at(source), jurisdiction=jurisdiction, variables=variables)
     if is_shipped(constitution):
         raise ConfigurationError(
             f"{constitution.name} comes with the library, and is not yours to approve. Make a constitution of your "
@@ -65,6 +68,23 @@ def approve(
     file = approvals_file(constitution)
     _append(approval, file)
     return approval, file
+
+
+def approved_at(source: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """The constitution that is meant by a path: a principle is approved with all that stands around it."""
+    path = Path(source)
+    if os.fspath(source) in shipped() or not path.is_file():
+        return source
+    return constitution_of(path) or source
+
+
+def _check_variables(variables: Mapping[str, Any]) -> None:
+    for name, value in variables.items():
+        try:
+            f"{name}{value}".encode()
+        except UnicodeEncodeError:
+            text = visible(f"{name}={value}")
+            raise ConfigurationError(f"variable {text}: half a character, which no file can hold.") from None
 
 
 def _line(name: str, text: str) -> str:
@@ -102,21 +122,17 @@ def _append(approval: Approval, file: Path) -> None:
 
 def _entry(approval: Approval) -> Iterator[str]:
     """An approval in YAML. JSON's strings are strings of YAML; a time is left bare, for people."""
-    yield f"- by: {_quoted(approval.by)}"
+    yield f"- by: {quoted(approval.by)}"
     yield f"  at: {approval.at:%Y-%m-%dT%H:%M:%SZ}"
-    yield f"  name: {_quoted(approval.name)}"
-    yield f"  version: {_quoted(approval.version)}"
-    yield f"  digest: {_quoted(approval.digest)}"
+    yield f"  name: {quoted(approval.name)}"
+    yield f"  version: {quoted(approval.version)}"
+    yield f"  digest: {quoted(approval.digest)}"
     if approval.jurisdiction is not None:
-        yield f"  jurisdiction: {_quoted(approval.jurisdiction)}"
+        yield f"  jurisdiction: {quoted(approval.jurisdiction)}"
     if approval.variables:
-        yield f"  variables: {_quoted(approval.variables)}"
+        yield f"  variables: {quoted(approval.variables)}"
     if approval.note:
-        yield f"  note: {_quoted(approval.note)}"
-
-
-def _quoted(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+        yield f"  note: {quoted(approval.note)}"
 
 
 @contextmanager

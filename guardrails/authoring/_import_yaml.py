@@ -56,7 +56,7 @@ def _lines(rule: Foreign, name: str, provenance: str) -> Iterator[str]:
     yield _SAID if rule.severity else _UNDECIDED
     yield f"severity: {rule.severity or 'medium'}"
     if rule.jurisdictions:
-        yield f"jurisdictions: [{', '.join(_quoted(one) for one in rule.jurisdictions)}]"
+        yield f"jurisdictions: [{', '.join(quoted(one) for one in rule.jurisdictions)}]"
     if rule.owner:
         yield f"owner: {scalar(rule.owner)}"
     yield "authority:"
@@ -108,20 +108,20 @@ def scalar(text: str, indent: int = 0, comment: str = "") -> str:
         return text + note
     lines = text.split("\n")
     if not all(line and line == line.strip() and line.isprintable() for line in lines):
-        return _quoted(text) + note
+        return quoted(text) + note
     if len(lines) > 1:
         return "\n".join([f"|-{note}", *(margin + line for line in lines)])
     if len(text) > _WIDTH - indent and re.fullmatch(r"\S+(?: \S+)*", text):
         folded = textwrap.wrap(text, _WIDTH - indent, break_long_words=False, break_on_hyphens=False)
         return "\n".join([f">-{note}", *(margin + line for line in folded)])
-    return _quoted(text) + note
+    return quoted(text) + note
 
 
-def _quoted(text: str) -> str:
-    """In double quotes, with every character escaped that an editor or a parser might take for another."""
+def quoted(value: object) -> str:
+    """As JSON, which is YAML; characters are escaped that an editor or a parser might take for others."""
     return "".join(
         letter if letter.isprintable() or letter == "\u3000" else _escape(letter)
-        for letter in json.dumps(text, ensure_ascii=False)
+        for letter in json.dumps(value, ensure_ascii=False)
     )
 
 

@@ -5,12 +5,10 @@ Used by `guardrails init` and `guardrails import`. The files stand in `starter/`
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -19,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from guardrails._visible import visible
 from guardrails.authoring._found import MAIN
+from guardrails.authoring._import_yaml import quoted
 from guardrails.authoring._json_schema import KINDS, schema_text
 from guardrails.constitution import Constitution, shipped, text_in
 from guardrails.constitution._types import Id
@@ -28,6 +27,10 @@ _WHOLE = "whole.yaml"
 _EXTENDING = "extending.yaml"
 _ONE_OF_ITS_OWN = "refer-for-opening-hours.yaml"
 _LONGEST = 80
+_IGNORED = """\
+# Where reviews are recorded, if nothing else is said. It holds customers' texts, and is not for version control.
+guardrails.db*
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +85,13 @@ def check_name(name: str) -> None:
 
 
 def write_new(folder: Path, texts: Mapping[str, str]) -> Started:
-    """Write files by their names, and the schemas, into a folder that is not there or is empty.
+    """Write files by their names, the schemas and a `.gitignore` into a folder that is not there or is empty.
 
     Raises:
         ConfigurationError: something is in the folder, or it cannot be written.
     """
-    everything = {**texts, **{f"schema/{kind}.json": schema_text(kind) for kind in KINDS}}
+    schemas = {f"schema/{kind}.json": schema_text(kind) for kind in KINDS}
+    everything = {**texts, **schemas, ".gitignore": _IGNORED}
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ConfigurationError(f"{folder}: something is here already, and stays as it is. Choose another name.")
@@ -104,7 +108,7 @@ def write_new(folder: Path, texts: Mapping[str, str]) -> Started:
 def _texts(path: Path, parent: str | None) -> dict[str, str]:
     starter = files("guardrails.authoring") / "starter"
     principles = {one.name: one for one in (starter / "principles").iterdir() if one.name.endswith(".yaml")}
-    values = {"name": plain_name(path.resolve().name), "today": datetime.now(UTC).date().isoformat()}
+    values = {"name": plain_name(path.resolve().name)}
     if parent is None:
         chosen = {MAIN: starter / _WHOLE, **{f"principles/{name}": principles[name] for name in sorted(principles)}}
     else:
@@ -122,24 +126,24 @@ def _inherited(path: Path, parent: str) -> dict[str, str]:
     constitution = Constitution.load(parent)
     is_shipped = parent in shipped()
     return {
-        "parent": parent if is_shipped else json.dumps(Path(os.path.relpath(parent, path)).as_posix()),
+        "parent": parent if is_shipped else quoted(Path(os.path.relpath(parent, path)).as_posix()),
         "disable": "\n".join(_disable(constitution)),
         "variables": "\n".join(_variables(constitution)),
     }
 
 
 def _disable(constitution: Constitution) -> Iterator[str]:
-    yield "# disable:"
+    yield "#disable:"
     for principle in constitution.principles:
-        yield f"#   - {principle.id} # {visible(' '.join(text_in(principle.title, 'en').split()))}"
+        yield f"#  - {principle.id} # {visible(' '.join(text_in(principle.title, 'en').split()))}"
 
 
 def _variables(constitution: Constitution) -> Iterator[str]:
-    yield "# variables:" if constitution.variables else "# variables: {}"
+    yield "#variables:" if constitution.variables else "#variables: {}"
     for name, value in constitution.variables.items():
-        yield f"#   {name}: {json.dumps(value, ensure_ascii=False)}"
+        yield f"#  {name}: {quoted(value)}"
 
 
 def plain_name(name: str) -> str:
     """A name as YAML text: `null` and `1` are names too, and would be something else without quotes."""
-    return name if name[0].isalpha() and name not in {"null", "true", "false"} else json.dumps(name)
+    return name if name[0].isalpha() and name not in {"null", "true", "false"} else quoted(name)

@@ -37,6 +37,9 @@ def init(
     for command, meaning in steps:
         out.print(f"  {visible(command):<{width}}", style="bold", end="  ")
         out.print(meaning, style="dim")
+    out.print(
+        "\nReviews are recorded in guardrails.db, where you run them. It holds customers' texts: keep it out of git."
+    )
 
 
 def _next(started: Started, parent: str | None) -> list[tuple[str, str]]:

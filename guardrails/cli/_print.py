@@ -67,7 +67,7 @@ def headline(outcome: Outcome) -> Text:
     if not outcome.enforced:
         line.append(" (monitor mode: the original was released)")
     constitution = outcome.constitution
-    return line.append(f"  {constitution.name} {constitution.version}", style="dim")
+    return line.append(f"  {visible(constitution.name)} {visible(constitution.version)}", style="dim")
 
 
 def findings(attempt: Attempt) -> Iterator[Text]:

@@ -64,7 +64,7 @@ def review(
             outcome = guard.review(exchange.messages, exchange.reply, context=exchange.context)
             _print_one(outcome, model, guard, as_json=as_json)
             raise typer.Exit(int(outcome.blocked))
-        raise typer.Exit(_many(list(exchanges), guard, as_json=as_json))
+        raise typer.Exit(_many(list(exchanges), guard, model, as_json=as_json))
 
 
 def _sources(text: str | None, file: Path | None, jsonl: Path | None) -> tuple[str | None, Path | None, Path | None]:
@@ -119,7 +119,7 @@ def _row(row: Any) -> Exchange:
     return Exchange(row.get("messages") or row.get("prompt") or (), row["reply"], row.get("context") or ())
 
 
-def _many(exchanges: list[Exchange | str], guard: Guard, *, as_json: bool) -> int:
+def _many(exchanges: list[Exchange | str], guard: Guard, model: str | None, *, as_json: bool) -> int:
     outcomes, rejects = [], []
     errors = Console(stderr=True)
     for exchange in track(exchanges, "Reviewing", console=errors, disable=as_json or not errors.is_terminal):
@@ -137,13 +137,23 @@ def _many(exchanges: list[Exchange | str], guard: Guard, *, as_json: bool) -> in
         print_json({"outcomes": [outcome_data(outcome) for outcome in outcomes], "rejects": rejects})
     else:
         out = console()
-        counts = {status: sum(o.status is status for o in outcomes) for status in Status}
-        out.print(", ".join(f"{count} {status.value}" for status, count in counts.items()))
+        out.print(", ".join(_counted(outcomes, status, model) for status in Status))
         for reject in rejects:
             out.print(f"not reviewed: {visible(reject)}", style="red")
     if rejects:
         return 2
     return int(any(outcome.blocked for outcome in outcomes))
+
+
+def _counted(outcomes: list[Outcome], status: Status, model: str | None) -> str:
+    """How many ended so. Those that passed are not told one by one, and so it is said here what nobody judged."""
+    ended = [outcome for outcome in outcomes if outcome.status is status]
+    counted = f"{len(ended)} {status.value}"
+    unjudged = sum(bool(outcome.unjudged) for outcome in ended)
+    if status is not Status.PASSED or not unjudged:
+        return counted
+    advice = "; add --model …" if model is None else ""
+    return f"{counted} ({unjudged} with principles that nobody judged{advice})"
 
 
 def _tell(outcome: Outcome, guard: Guard) -> None:

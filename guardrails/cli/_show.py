@@ -13,12 +13,19 @@ from typing import Annotated, Any
 import typer
 
 from guardrails._visible import visible
+from guardrails.cli._counted import counted
 from guardrails.cli._data import new_file, print_json
 from guardrails.cli._print import console
 from guardrails.constitution import Constitution, Principle, did_you_mean, text_in
 from guardrails.errors import ConfigurationError
 
 _SHORT = 100
+_FLAGS = {
+    "quoted": "in quotation marks",
+    "sentence": "the whole sentence",
+    "delete": "deleted",
+    "mask": "masked",
+}
 _COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 
 
@@ -45,6 +52,8 @@ def show(
 ) -> None:
     """Show a constitution, or one of its principles: rules, authority, checks, examples, digest."""
     constitution = Constitution.load(name, jurisdiction=jurisdiction)
+    if layout is Format.TEXT:
+        _check_language(constitution, language)
     principles = constitution.principles if principle is None else (_one(constitution, principle),)
     if layout is not Format.TEXT:
         _rule_book(constitution, layout, language, principle, jurisdiction, out, as_json=as_json)
@@ -57,9 +66,8 @@ def show(
         print_json({**data, "digest": constitution.digest})
         return
     shown = console()
-    shown.print(f"{constitution.name} {constitution.version}", style="bold", end="  ")
-    count = len(constitution.principles)
-    shown.print(f"{count} principle{'s' * (count != 1)}, sha256 {constitution.digest}", style="dim")
+    shown.print(f"{visible(constitution.name)} {visible(constitution.version)}", style="bold", end="  ")
+    shown.print(f"{counted(len(constitution.principles), 'principle')}, sha256 {constitution.digest}", style="dim")
     for one in principles:
         shown.print()
         _print(one, language, whole=principle is not None)
@@ -96,7 +104,19 @@ def _rule_book(
     if as_json:
         print_json({"file": out, "constitution": constitution.ref})
     else:
-        console().print(f"{visible(str(out))}: the rule book of {constitution.name} {visible(constitution.version)}")
+        console().print(
+            f"{visible(str(out))}: the rule book of {visible(constitution.name)} {visible(constitution.version)}"
+        )
+
+
+def _check_language(constitution: Constitution, language: str) -> None:
+    """A text that is missing is shown in English; where all of them are, that is not what was asked for."""
+    title = [constitution.source.file.title or {}]
+    named = (one for text in constitution.principles for one in (text.title, text.rule, text.critique, text.revision))
+    languages = {name for text in (*title, *named) for name in text or {}}
+    if language not in {"en", *languages}:
+        there = ", ".join(sorted(languages))
+        raise ConfigurationError(f"--language {language}: {constitution.name} has no text in it. There is: {there}.")
 
 
 def _one(constitution: Constitution, name: str) -> Principle:
@@ -109,9 +129,9 @@ def _one(constitution: Constitution, name: str) -> Principle:
 
 def _print(principle: Principle, language: str, *, whole: bool) -> None:
     out = console()
-    out.print(principle.id, style="bold", end="  ")
+    out.print(visible(principle.id), style="bold", end="  ")
     out.print(principle.severity, style=_COLOURS[principle.severity], end="  ")
-    where = ", ".join(principle.jurisdictions) or "everywhere"
+    where = visible(", ".join(principle.jurisdictions)) or "everywhere"
     out.print(f"{principle.on_violation} on violation; {where}; {_checks(principle)}", style="dim")
     out.print(f"  {visible(text_in(principle.title, language))}: {visible(text_in(principle.rule, language))}")
     if whole:
@@ -132,7 +152,7 @@ def _print_whole(principle: Principle, language: str) -> None:
                 out.print(f"    {name}: {visible(line)}")
     for example in principle.examples:
         side, colour = ("violates", "red") if example.violates else ("complies", "green")
-        note = f"  ({example.note})" if example.note else ""
+        note = f"  ({visible(example.note)})" if example.note else ""
         out.print(f"  {side} ", style=colour, end="")
         out.print(visible(example.reply) + note)
         if example.revised:
@@ -144,9 +164,13 @@ def _lines(value: Any) -> Iterator[str]:
     if isinstance(value, list):
         yield from map(str, value)
     elif isinstance(value, dict):
-        yield "; ".join(f"{name} {_short(part)}" for name, part in value.items() if part not in (None, False, []))
+        yield "; ".join(_part(name, part) for name, part in value.items() if part not in (None, False, []))
     else:
-        yield str(value)
+        yield "yes" if value is True else str(value)
+
+
+def _part(name: str, value: Any) -> str:
+    return _FLAGS[name] if value is True else f"{name} {_short(value)}"
 
 
 def _short(value: Any) -> str:
@@ -155,7 +179,7 @@ def _short(value: Any) -> str:
     if isinstance(value, list):
         text = ", ".join(map(str, value))
         return text if len(text) <= _SHORT else f"({len(value)} of them)"
-    return "" if value is True else str(value)
+    return str(value)
 
 
 def _particulars(principle: Principle, language: str) -> Iterator[tuple[str, str]]:

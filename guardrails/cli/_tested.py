@@ -14,6 +14,7 @@ from guardrails.authoring._run import Tested
 from guardrails.authoring._scores import Share
 from guardrails.authoring._tested import Confusion, Failure, Scores
 from guardrails.authoring._trial import Result
+from guardrails.cli._counted import counted
 from guardrails.cli._data import plain
 from guardrails.cli._print import diff, put
 
@@ -26,8 +27,7 @@ def tell(out: Console, tested: Tested, model: str | None) -> None:
     constitution, runs = tested.constitution, len(tested.results[0].runs) if tested.results else 1
     out.print(visible(f"{constitution.name} {constitution.version}"), style="bold", end="  ")
     by = "the rules alone" if model is None else f"the rules and {model}{f', {runs} times' if runs > 1 else ''}"
-    count = len(tested.scores)
-    of = f"{count} principle{'s' * (count != 1)}, {len(tested.results)} examples"
+    of = f"{counted(len(tested.scores), 'principle')}, {counted(len(tested.results), 'example')}"
     out.print(f"{of}, judged by {visible(by)}", style="dim")
     out.print(_table(tested.scores, repeated=runs > 1))
     tell_failures(out, tested.failures)

@@ -13,6 +13,7 @@ ENGLISH = {
     "book_one_jurisdiction": "Only {name}: principles of other jurisdictions alone are left out.",
     "book_variables": "Variables",
     "book_settings": "What happens to a reply",
+    "book_revised_once": "A reply that breaks a principle is revised, and judged again: once.",
     "book_revisions": "A reply that breaks a principle is revised, and judged again: {count} times at most.",
     "book_no_revisions": "A reply that breaks a principle is not revised.",
     "book_exhausted_block": "A reply that still breaks one is blocked.",

@@ -13,6 +13,7 @@ JAPANESE = {
     "book_one_jurisdiction": "{name} のみ（他の法域だけに適用される原則は含まない）",
     "book_variables": "変数",
     "book_settings": "回答の取扱い",
+    "book_revised_once": "原則に違反する回答は修正し、改めて判定する（1回に限る）。",
     "book_revisions": "原則に違反する回答は修正し、改めて判定する（最大 {count} 回）。",
     "book_no_revisions": "原則に違反する回答の修正は行わない。",
     "book_exhausted_block": "なお違反が残る回答は、送信を停止する。",
