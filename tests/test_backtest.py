@@ -1,7 +1,10 @@
 """A backtest says what a draft would say of recorded replies: no more than was judged, and of all of it."""
 
+import io
 import json
+import os
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -9,7 +12,8 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import constitution, folder, hostile_text, principle
+from rich.console import Console
+from support import constitution, folder, hostile_text, principle, write
 from trails import unguarded
 
 from guardrails import AuditTrail, Guard, labels
@@ -20,6 +24,7 @@ from guardrails.authoring._backtest_changes import Change, Kind, changes, ruled
 from guardrails.authoring._backtest_judgement import Judgement, found_now
 from guardrails.authoring._backtest_tally import Instance
 from guardrails.cli import main
+from guardrails.cli._backtested import tell
 from guardrails.errors import AuditError, ConfigurationError, ModelError
 from guardrails.exchange import Exchange
 from guardrails.models import ModelReply
@@ -417,8 +422,51 @@ def test_the_command_tells_what_is_different(command, trail):
     assert "    1 Please act now.\n      rules: says “act now”\n" in printed
     assert "    2 It cannot<U+001B>[2J fall, it is guaranteed.\n" in printed
     assert "\x1b" not in printed
-    assert "1 more principles: nothing flagged, then or now\n" in printed
+    assert "1 more principle: nothing flagged, then or now\n" in printed
     assert "rules: says" not in command("new.yaml", "--examples", "0")
+
+
+def test_a_draft_is_compared_with_a_git_revision_of_it(command, trail, tmp_path, monkeypatch):
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    for arguments in (["init", "-q"], ["add", "new.yaml"], ["commit", "-q", "-m", "one"]):
+        who = ["-c", "user.name=T", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *who, *arguments], check=True)
+    write(tmp_path / "new.yaml", {"name": "bank", "version": "2", "principles": [PROMISES]})
+    say(trail, BAD)
+    printed = command("new.yaml", "--baseline", "HEAD:new.yaml")
+    began = re.match(
+        r"bank 2 (\w{8})  1 recorded reply judged by the rules alone, against bank 2 (\w{8}), judged", printed
+    )
+    assert began
+    assert began[1] != began[2]
+    assert "newly flagged (1)" in printed
+    assert command("HEAD:new.yaml", "--baseline", "HEAD:new.yaml").startswith("bank 2  1 recorded reply judged")
+    assert "cannot be judged under by its digest" in command("new.yaml", "--baseline", "0" * 8, code=2)
+
+
+def test_wordings_of_one_name_and_version_are_told_apart(trail):
+    wordings = [OLD, constitution(PROMISES, name="bank")]
+    for wording in wordings:
+        say(trail, GOOD, old=wording)
+    found = backtest(trail, draft(HURRY))
+    assert {found.called(one) for one in found.wordings} == {f"bank 1 {one.digest[:8]}" for one in wordings}
+    assert found.called(found.constitution) == "bank 2"
+
+
+def test_nothing_that_a_constitution_is_called_steers_a_terminal(trail, tmp_path):
+    say(trail, GOOD)
+    found = backtest(trail, draft(HURRY, TONE), baseline=OLD)
+    name = "ba\x1b[2Jnk\u202e"
+    called = {ref: replace(getattr(found, ref), name=name, version=name) for ref in ("constitution", "baseline")}
+    wordings = {replace(one, name=name, version=name): count for one, count in found.wordings.items()}
+    out = Console(file=io.StringIO(), width=200)
+    tell(out, replace(found, **called, wordings=wordings), 3)
+    printed = out.file.getvalue()
+    assert printed.count("ba<U+001B>[2Jnk<U+202E>") == 6
+    assert not {"\x1b", "\u202e"} & set(printed)
+    write_backtest(replace(found, **called, wordings=wordings), tmp_path / "report.html")
+    assert not {"\x1b", "\u202e"} & set((tmp_path / "report.html").read_text(encoding="utf-8"))
 
 
 def test_the_command_says_the_seed_and_gives_intervals_for_a_sample(command, trail):

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import random
 import subprocess
 import sys
 import unicodedata
@@ -21,7 +22,7 @@ from guardrails import Guard
 from guardrails.audit import AuditTrail, uuid7
 from guardrails.authoring._compare import compare
 from guardrails.authoring._compare_change import opposite, written
-from guardrails.authoring._versions import Version, version_of
+from guardrails.authoring._versions import Version, constitution_of_version, version_of
 from guardrails.cli import main
 from guardrails.cli._diff_text import tell
 from guardrails.constitution import (
@@ -375,6 +376,34 @@ def test_examples_and_citations_are_followed_through_small_changes():
     ]
 
 
+def test_more_than_can_be_compared_letter_by_letter_is_removed_and_added():
+    """Long texts in long lists, all of them reworded: what is the same is still found."""
+    told = ["".join(random.Random(n).choices("abcdefgh .", k=2_000)) for n in range(80)]
+    old = [{"violates": f"It is {text}"} for text in told]
+    new = [{"violates": f"It was {text}"} for text in told]
+    kept = {"complies": "It may fall."}
+
+    def keys(count):
+        changes = between(principle("a", examples=[*old[:count], kept]), principle("a", examples=[kept, *new[:count]]))
+        return [change.key for change in changes.changes]
+
+    assert keys(20) == ["examples.violates"] * 20
+    assert keys(80) == ["examples"] * 160
+
+
+def test_the_order_of_languages_is_no_difference():
+    def told(*languages):
+        text = {language: f"In {language}." for language in languages}
+        fix = {"replace": text, "sentence": True}
+        fees = principle("fees", title=text, rule=text, checks=[{"pattern": "fee", "fix": fix}])
+        return version(constitution(fees, fallback=text, facts=[text]))
+
+    one, other = told("fr", "de", "en"), told("de", "en", "fr")
+    assert list(one.principles[0].rule) != list(other.principles[0].rule)
+    assert not compare(one, other)
+    assert one.digest == other.digest
+
+
 def test_checks_are_followed_when_they_change_places():
     first, second = {"pattern": ["a", "b"]}, {"pattern": ["c", "d"], "decides": True}
     changed = between(
@@ -570,6 +599,31 @@ def test_links_and_paths_that_lead_elsewhere_are_refused(repository, tmp_path):
         version_of("HEAD:rules/bank")
 
 
+@pytest.mark.parametrize("place", ["clinic/principles", "clinic/principles/more", "clinic"])
+def test_a_submodule_among_the_principles_is_refused(repository, place):
+    """Its files are in no tree of this repository: without them a constitution would have fewer principles."""
+    clinic = {"name": "clinic", "version": "1", "principles": [principle("doses")]}
+    main = {} if place == "clinic" else {"clinic/constitution.yaml": clinic}
+    repository(main | {"elsewhere.yaml": clinic})
+    git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},{place}")
+    committed(git("write-tree"))
+    with pytest.raises(ConfigurationError, match=f"^HEAD:clinic: {place} is a git submodule"):
+        version_of("HEAD:clinic")
+    assert version_of("HEAD:elsewhere.yaml").name == "clinic"
+
+
+def test_a_constitution_to_judge_under_is_loaded_from_a_revision(repository):
+    then, now = (constitution_of_version(f"{revision}:rules/bank") for revision in ("HEAD~1", "HEAD"))
+    assert now.digest == constitution_of_version("rules/bank").digest != then.digest
+    assert constitution_of_version("finance", "JP").digest == Constitution.load("finance", jurisdiction="JP").digest
+    for source, message in [
+        ("0" * 8, "cannot be judged under by its digest: name the git revision"),
+        ("x", "REV:path"),
+    ]:
+        with pytest.raises(ConfigurationError, match=message):
+            constitution_of_version(source)
+
+
 def test_a_tree_that_somebody_forged_writes_nowhere_else(repository, tmp_path, monkeypatch):
     """A tree whose folder is called `..`, as git itself would never write it."""
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary" / "below"))
@@ -751,6 +805,30 @@ def test_white_space_alone_is_said_to_be_all(diff, tmp_path):
     assert "            rule (en)\n            only white space differs\n" in diff(old, new)
 
 
+def test_two_wordings_of_one_version_are_told_to_be_counted(diff, tmp_path):
+    text = {"name": "acme", "version": "0.1.0"}
+    for name, severity in (("old", "low"), ("new", "high")):
+        write(tmp_path / f"{name}.yaml", text | {"principles": [principle("fees", severity=severity)]})
+    assert "\nboth say version 0.1.0: count it up\n" in diff("old.yaml", "new.yaml")
+    assert "count it up" not in diff("old.yaml", "old.yaml")
+    assert "count it up" not in diff("old.yaml", file(tmp_path, "2", principle("fees")))
+
+
+def test_what_a_flag_means_is_said_in_words(diff, tmp_path):
+    def fees(**check):
+        return principle("fees", checks=[{"pattern": "fee", **check}])
+
+    old, new = file(tmp_path, "1", fees()), file(tmp_path, "2", fees(fix={"delete": True, "sentence": True}))
+    printed = diff(old, new)
+    assert "fix added: delete: what is found goes\n" in printed
+    assert " sentence: the whole sentence\n" in printed
+    part = file(tmp_path, "3", fees(fix={"delete": True}, decides=True))
+    printed = diff(new, part)
+    assert "check 1, fix.sentence: the whole sentence -> what is found alone\n" in printed
+    assert "check 1, decides: silence decides nothing -> silence means that the reply complies\n" in printed
+    assert " fix.sentence: the whole sentence\n" in diff(new, file(tmp_path, "4", principle("fees", checks=[])))
+
+
 @few
 @given(constitutions, constitutions, hostile_text, st.sampled_from([40, 120]))
 def test_whatever_changed_is_printed_and_nothing_in_it_steers_a_terminal(old, new, said, width):
@@ -758,7 +836,7 @@ def test_whatever_changed_is_printed_and_nothing_in_it_steers_a_terminal(old, ne
     said = said.encode("utf-8", "replace").decode()  # no file holds half a character
     rule = {"en": said or "x"}
     new = replace(new, principles=tuple(p.model_copy(update={"owner": said, "rule": rule}) for p in new.principles))
-    found = compare(version(old), version(new, said))
+    found = compare(version(old), replace(version(new, said), name=said, version=said))
     out = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None, emoji=False, markup=False)
     tell(out, found)
     printed = out.file.getvalue()

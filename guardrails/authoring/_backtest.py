@@ -27,6 +27,7 @@ from guardrails.verdict import Verdict
 
 SEED = 1
 EXAMPLES = 20
+_BEGINNING = 8  # digits of a digest, as many as `guardrails diff` asks for
 _STEP = 100  # replies between two calls of a progress callback
 _LONGEST = 60.0  # seconds that one reply may take, as in a guard
 _UNLIMITED = Budget(seconds=None)
@@ -80,6 +81,12 @@ class Backtest:
     def share(self, count: int) -> Share:
         """So many of the replies that were judged, with a 95 % interval."""
         return Share(count, self.judged)
+
+    def called(self, one: ConstitutionRef) -> str:
+        """The name and version of a constitution, with the beginning of its digest where another is called alike."""
+        named = {ref for ref in (self.constitution, self.baseline, *self.wordings) if ref}
+        alike = [ref for ref in named if (ref.name, ref.version) == (one.name, one.version)]
+        return f"{one.name} {one.version}" + (f" {one.digest[:_BEGINNING]}" if len(alike) > 1 else "")
 
     @property
     def newly_stopped(self) -> int:

@@ -37,10 +37,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from guardrails.authoring._compare_change import Change, named, same, value, written
-from guardrails.authoring._compare_pairs import ALIKE, paired, similarity
+from guardrails.authoring._compare_pairs import paired
 from guardrails.authoring._compare_principle import WORDING, principle_changes
 from guardrails.authoring._versions import Version
 from guardrails.constitution import Principle
@@ -108,6 +108,12 @@ class Comparison:
         return bool(self.changes or self.principles)
 
     @property
+    def is_uncounted(self) -> bool:
+        """Whether both say that they are the same version, and are not."""
+        said, says = ((one.name, one.version) for one in (self.old, self.new))
+        return bool(self) and said == says and self.old.digest != self.new.digest
+
+    @property
     def counts(self) -> dict[Kind, int]:
         """How many principles were added, removed, …; without what there is none of."""
         found = Counter(principle.kind for principle in self.principles)
@@ -129,7 +135,7 @@ def compare(old: Version, new: Version) -> Comparison:
 
 def _pairs(old: Sequence[Principle], new: Sequence[Principle]) -> list[tuple[Principle | None, Principle | None]]:
     """The principles that belong together: by id, or else by rule and checks, so that one was given another id."""
-    found = paired(old, new, [lambda one: one.id, _substance], lambda _one, _other: 0)
+    found = paired(old, new, [lambda one: one.id, _substance], lambda _: {})
     pairs = [(None if i is None else old[i], None if j is None else new[j]) for i, j in found]
     return sorted(pairs, key=lambda pair: pair[1] is not None)
 
@@ -156,7 +162,7 @@ def _of_constitution(old: Version, new: Version) -> Iterator[Change]:
 
 
 def _facts(old: Sequence[Mapping[str, str]], new: Sequence[Mapping[str, str]]) -> Iterator[Change]:
-    pairs = paired([dict(one) for one in old], [dict(one) for one in new], [written], _alike)
+    pairs = paired([dict(one) for one in old], [dict(one) for one in new], [written], dict)
     found = []
     for i, j in pairs:
         numbers = (None if i is None else i + 1, None if j is None else j + 1)
@@ -168,11 +174,6 @@ def _facts(old: Sequence[Mapping[str, str]], new: Sequence[Mapping[str, str]]) -
     yield from found
     if not found and not same(list(old), list(new)):
         yield Change("facts.order", "changed", list(old), list(new))
-
-
-def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
-    shares = [similarity(one[language], other[language]) for language in one.keys() & other.keys()]
-    return max((share for share in shares if share >= ALIKE), default=0)
 
 
 def _order(old: Version, pairs: Sequence[tuple[Principle | None, Principle | None]]) -> Iterator[Change]:

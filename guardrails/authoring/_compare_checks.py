@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from guardrails.authoring._compare_change import Change, Direction, members, named, same, value, written
-from guardrails.authoring._compare_pairs import ALIKE, paired, similarity
+from guardrails.authoring._compare_pairs import paired
 
 _KINDS = ("pattern", "require", "grounded", "personal_data")
 _MORE: dict[str, Direction] = {
@@ -20,7 +20,7 @@ _MORE: dict[str, Direction] = {
 
 def check_changes(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> Iterator[Change]:
     """What changed from one principle's checks to the other's, given as plain data."""
-    for i, j in paired(old, new, [written], _alike):
+    for i, j in paired(old, new, [written], _texts, _shared):
         numbers = (None if i is None else i + 1, None if j is None else j + 1)
         if i is None or j is None:
             before, after = (None if n is None else _whole(checks[n]) for n, checks in ((i, old), (j, new)))
@@ -35,15 +35,16 @@ def kind_of(check: Mapping[str, Any]) -> str:
     return next(kind for kind in _KINDS if kind in check)
 
 
-def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
+def _texts(check: Mapping[str, Any]) -> Mapping[str, str]:
+    kind = kind_of(check)
+    return {kind: "\n".join(check[kind])}
+
+
+def _shared(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
+    """Checks of one kind that share what they look for are more alike than those that only look alike."""
     kind = kind_of(one)
-    if kind != kind_of(other):
-        return 0
-    mine, others = set(one[kind]), set(other[kind])
-    if mine & others:
-        return 1 + len(mine & others) / len(mine | others)
-    share = similarity("\n".join(one[kind]), "\n".join(other[kind]))
-    return share if share >= ALIKE else 0
+    mine, others = set(one[kind]), set(other.get(kind, ()))
+    return 1 + len(mine & others) / len(mine | others) if mine & others else 0
 
 
 def _of_one(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from guardrails.authoring._compare_change import Change, Direction, value, written
-from guardrails.authoring._compare_pairs import ALIKE, Pair, paired, similarity
+from guardrails.authoring._compare_pairs import Pair, paired
 
 _SIDES = ("violates", "complies")
 
@@ -16,15 +16,15 @@ def example_changes(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str,
     """What changed from one principle's examples to the other's, given as plain data.
 
     The same reply to the same question on the other side was moved. A reply that shares half of its letters with one
-    of the same side was reworded.
+    of the same side was reworded; of more than can be compared so, one was removed and another added.
     """
-    for pair in paired(old, new, [written, _exchange_and_side, _exchange, _reply_and_side], _alike):
+    for pair in paired(old, new, [written, _exchange_and_side, _exchange, _reply_and_side], _reply):
         yield from _of_pair("examples", old, new, pair, _example)
 
 
 def authority_changes(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> Iterator[Change]:
     """What changed from one principle's authorities to the other's: a citation, when and how it was verified."""
-    for pair in paired(old, new, [written, lambda one: one["cite"]], _alike_cites):
+    for pair in paired(old, new, [written, lambda one: one["cite"]], _cite):
         yield from _of_pair("authority", old, new, pair, _authority)
 
 
@@ -75,18 +75,12 @@ def _reply_and_side(example: Mapping[str, Any]) -> Hashable:
     return side_of(example), example[side_of(example)]
 
 
-def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
-    side = side_of(one)
-    return _share(one[side], other[side]) if side == side_of(other) else 0
+def _reply(example: Mapping[str, Any]) -> Mapping[str, str]:
+    return {side_of(example): example[side_of(example)]}
 
 
-def _alike_cites(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
-    return _share(one["cite"], other["cite"])
-
-
-def _share(one: str, other: str) -> float:
-    share = similarity(one, other)
-    return share if share >= ALIKE else 0
+def _cite(authority: Mapping[str, Any]) -> Mapping[str, str]:
+    return {"cite": authority["cite"]}
 
 
 def _said(item: Mapping[str, Any]) -> dict[str, Any]:

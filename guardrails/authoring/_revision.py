@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -27,6 +27,12 @@ _ID = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?\n")
 _SUFFIXES = (".yaml", ".yml")
 _PRINCIPLES = "principles"
 _FILES = (b"100644", b"100755")
+_LINK = b"120000"
+_SUBMODULE = b"160000"
+_IN_SUBMODULE = (
+    "is a git submodule: its files are in another repository, and are not read. Run `git submodule update --init`"
+    " in a worktree of that revision, and compare with the path there"
+)
 _MOST = 4_000_000
 """Bytes of a file; what is larger than the loader takes is refused by it, or by us without reading it."""
 
@@ -35,8 +41,8 @@ _MOST = 4_000_000
 class _File:
     path: str
     id: str
-    is_left_out: bool
-    """A symbolic link, or too large: whatever needs it is refused."""
+    why_not: str = ""
+    """Why it is not read, empty where it is: whatever needs it is refused."""
 
 
 def loaded_at(source: str, chosen: Callable[[str], str | Path]) -> Constitution:
@@ -48,7 +54,7 @@ def loaded_at(source: str, chosen: Callable[[str], str | Path]) -> Constitution:
 
     Raises:
         ConfigurationError: there is no git, no repository, no such revision or nothing at the path; or a file is a
-            symbolic link, too large, or outside of the repository.
+            symbolic link, too large, in a submodule, or outside of the repository.
         ConstitutionError: the constitution has mistakes; their places name the revision.
     """
     match = REVISION.fullmatch(source)
@@ -61,7 +67,7 @@ def loaded_at(source: str, chosen: Callable[[str], str | Path]) -> Constitution:
     files = list(_files(source, _commit(source, revision)))
     with tempfile.TemporaryDirectory(prefix="guardrails-") as folder:
         root = Path(folder).resolve()
-        _written(source, [file for file in files if not file.is_left_out], root)
+        _written(source, [file for file in files if not file.why_not], root)
         target = root / inside
         if not target.exists():
             raise ConfigurationError(f"{source}: {_missing(inside, files, revision)}")
@@ -73,7 +79,7 @@ def loaded_at(source: str, chosen: Callable[[str], str | Path]) -> Constitution:
             raise ConstitutionError(problems) from None
         except ConfigurationError as error:
             raise ConfigurationError(_named(str(error), root, revision)) from None
-        _check(source, constitution.source, root, {file.path for file in files if file.is_left_out})
+        _check(source, constitution.source, root, {file.path: file.why_not for file in files if file.why_not})
     return constitution
 
 
@@ -115,18 +121,19 @@ def _environment() -> dict[str, str]:
 
 
 def _files(source: str, commit: str) -> Iterator[_File]:
-    """The YAML files of a commit, and the symbolic links that stand for some."""
+    """The YAML files of a commit, and the symbolic links and submodules that stand for some."""
     for entry in _asked(source, "ls-tree", "-r", "-l", "-z", "--full-tree", commit).split(b"\0"):
         about, _, name = entry.partition(b"\t")
         path = os.fsdecode(name)
         if not about or not _is_harmless(path):
             continue
         mode, _, file_id, size = about.split()
-        is_link = mode == b"120000"
-        if path.endswith(_SUFFIXES) and (is_link or mode in _FILES):
-            yield _File(path, file_id.decode(), is_left_out=is_link or int(size) > _MOST)
-        elif is_link and posixpath.basename(path) == _PRINCIPLES:
-            yield _File(path, file_id.decode(), is_left_out=True)
+        if mode == _SUBMODULE:
+            yield _File(path, file_id.decode(), _IN_SUBMODULE)
+        elif mode == _LINK and (path.endswith(_SUFFIXES) or posixpath.basename(path) == _PRINCIPLES):
+            yield _File(path, file_id.decode(), "is a symbolic link, and is not followed. Name the file itself")
+        elif mode in _FILES and path.endswith(_SUFFIXES):
+            yield _File(path, file_id.decode(), "is too large, and is not read" if int(size) > _MOST else "")
 
 
 def _is_harmless(path: str) -> bool:
@@ -162,12 +169,13 @@ def _put(path: Path, content: bytes) -> None:
 
 
 def _missing(inside: str, files: Sequence[_File], revision: str) -> str:
-    if any(file.is_left_out and file.path == inside for file in files):
-        return f"{inside} is a symbolic link, or too large, and is not read. Name the file itself."
+    for file in files:
+        if file.path == inside or (file.why_not and inside.startswith(f"{file.path}/")):
+            return f"{file.path} {file.why_not}."
     return f"{revision} has no YAML file at {inside}. Paths count from the repository's root; begin with ./ for here."
 
 
-def _check(source: str, loaded: Source, root: Path, left_out: set[str]) -> None:
+def _check(source: str, loaded: Source, root: Path, left_out: Mapping[str, str]) -> None:
     """Refuse a constitution that would have had more files, or others, if it had been checked out."""
     main = Path(loaded.document.file).resolve()
     if any(main.is_relative_to(folder.resolve()) for folder in shipped().values()):
@@ -177,7 +185,7 @@ def _check(source: str, loaded: Source, root: Path, left_out: set[str]) -> None:
     principles = (main.parent / _PRINCIPLES).relative_to(root).as_posix()
     for path in sorted(left_out) if main.name == MAIN else ():
         if path == principles or path.startswith(f"{principles}/"):
-            raise ConfigurationError(f"{source}: {path} is a symbolic link, or too large, and is not read.")
+            raise ConfigurationError(f"{source}: {path} {left_out[path]}.")
     for parent in loaded.parents:
         _check(source, parent, root, left_out)
 

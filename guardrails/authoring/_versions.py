@@ -1,6 +1,6 @@
 """Where a version of a constitution comes from: a name, a path, a git revision, or the wording that a trail keeps.
 
-Whatever it comes from, it is one value, which comparisons and backtests work from.
+Whatever it comes from, it is one value, which comparisons work from. Backtests judge, and need a constitution.
 """
 
 from __future__ import annotations
@@ -119,17 +119,50 @@ def version_of(source: str, audit: str = DEFAULT_AUDIT) -> Version:
     >>> version_of("finance").label
     'finance'
     """
-    if source in shipped() or _is_there(source):
-        return Version.of(Constitution.load(_one(source)), source)
-    if REVISION.fullmatch(source):
-        return Version.of(loaded_at(source, _one), source)
+    if constitution := _loaded(source):
+        return Version.of(constitution, source)
     if _DIGEST.fullmatch(source.lower()):
         return _in_trail(source, audit)
+    raise _unknown(
+        source,
+        ", as HEAD~1:constitutions/finance; the digest of a wording in a trail has 64"
+        " hexadecimal digits, of which the first 8 will do.",
+    )
+
+
+def constitution_of_version(source: str, jurisdiction: str | None = None) -> Constitution:
+    """The constitution that a source means, to judge under: a shipped name, a path or `REV:path`.
+
+    Raises:
+        ConfigurationError: it is none of these, or an unknown jurisdiction. The digest of a wording is refused: what
+            a trail keeps can be compared, not loaded.
+        ConstitutionError: the constitution has mistakes.
+
+    >>> constitution_of_version("finance").name
+    'finance'
+    """
+    constitution = _loaded(source)
+    if constitution:
+        return constitution if jurisdiction is None else constitution.select(jurisdiction=jurisdiction)
+    if _DIGEST.fullmatch(source.lower()):
+        raise ConfigurationError(
+            f"{source!r} is no shipped name and no path. A wording in a trail cannot be judged under by its digest:"
+            " name the git revision of it, written REV:path, as HEAD~1:constitutions/finance."
+        )
+    raise _unknown(source, ", as HEAD~1:constitutions/finance.")
+
+
+def _loaded(source: str) -> Constitution | None:
+    if source in shipped() or _is_there(source):
+        return Constitution.load(_one(source))
+    return loaded_at(source, _one) if REVISION.fullmatch(source) else None
+
+
+def _unknown(source: str, forms: str) -> ConfigurationError:
     hint = did_you_mean(source, shipped()) if "/" not in source else ""
-    raise ConfigurationError(
+    return ConfigurationError(
         f"{source!r} is no version of a constitution: no shipped name, and nothing stands at this path. {hint}".rstrip()
-        + " A git revision is written REV:path, as HEAD~1:constitutions/finance; the digest of a wording in a trail"
-        " has 64 hexadecimal digits, of which the first 8 will do."
+        + f" A git revision is written REV:path{forms}"
     )
 
 

@@ -10,7 +10,9 @@ import typer
 
 from guardrails._assemble import DEFAULT_AUDIT, one_of
 from guardrails._budget import Budget
+from guardrails._visible import visible
 from guardrails.authoring._backtest import EXAMPLES, SEED, Backtest, backtest
+from guardrails.authoring._versions import constitution_of_version
 from guardrails.cli._audit import progress
 from guardrails.cli._backtested import tell
 from guardrails.cli._data import print_json
@@ -28,7 +30,6 @@ from guardrails.cli._options import (
     where,
 )
 from guardrails.cli._print import console
-from guardrails.constitution import Constitution
 from guardrails.errors import ConfigurationError, ModelError
 from guardrails.reports import LANGUAGES
 from guardrails.reports._backtest import check_file, write_backtest
@@ -36,10 +37,10 @@ from guardrails.reports._backtest import check_file, write_backtest
 _IN_TERMINAL = 3
 _BUDGET = "calls=200,tokens=1000000,seconds=600"
 
-New = Annotated[str, typer.Argument(help="The draft: a shipped name, a folder or a YAML file.")]
+New = Annotated[str, typer.Argument(help="The draft: a shipped name, a folder or file, or a git revision REV:path.")]
 Baseline = Annotated[
     str | None,
-    typer.Option("--baseline", help="Judge under this one, too, and compare with that instead of the record."),
+    typer.Option("--baseline", help="Judge under this one, too (as HEAD:path), and compare with that, not the record."),
 ]
 Model = Annotated[str | None, typer.Option("--model", "-m", help="Judges, too: provider:model-id.")]
 Examples = Annotated[
@@ -86,8 +87,8 @@ def run_backtest(
         check_file(out)
     kept = _IN_TERMINAL if out is None and not as_json else EXAMPLES
     wanted, allowed = where(status, principle, severity, since, until, label, constitution), _budget(budget)
-    draft = Constitution.load(new, jurisdiction=jurisdiction)
-    old = Constitution.load(baseline, jurisdiction=jurisdiction) if baseline else None
+    draft = constitution_of_version(new, jurisdiction)
+    old = constitution_of_version(baseline, jurisdiction) if baseline is not None else None
     with open_trail(audit) as trail, progress("judging", as_json=as_json) as told:
         found = backtest(
             trail,
@@ -110,7 +111,7 @@ def run_backtest(
     else:
         tell(console(), found, _IN_TERMINAL if examples is None else examples)
         if out is not None:
-            console().print(f"\n{out}", style="bold")
+            console().print(visible(f"\n{out}"), style="bold")
     if model is not None and found.failed == found.judged > 0:
         raise ModelError(f"{model} judged nothing: {next(iter(found.failures))}")
 

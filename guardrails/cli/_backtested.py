@@ -13,13 +13,14 @@ from guardrails.audit import Act
 from guardrails.authoring._backtest import Backtest
 from guardrails.authoring._backtest_changes import Change, Kind
 from guardrails.authoring._backtest_tally import SHOWN, Compared, Instance
+from guardrails.cli._counted import counted
 from guardrails.cli._print import put
 from guardrails.sentences import split
 
 _LEFT_OUT = {
     "erased": "erased",
     "commitments": "without texts (redaction=commitments)",
-    "interrupted": "interrupted streams",
+    "interrupted": "of an interrupted stream",
     "no_reply": "without text in the reply (tool calls alone)",
     "untrusted": "altered since they were recorded",
     "budget": "not reached: the budget was used up",
@@ -49,19 +50,21 @@ def tell(out: Console, found: Backtest, examples: int) -> None:
         out.print()
         out.print(_table(rows, found))
     if len(rows) < len(found.principles):
-        out.print(f"{len(found.principles) - len(rows)} more principles: nothing flagged, then or now", style="dim")
+        others = counted(len(found.principles) - len(rows), "more principle")
+        out.print(f"{others}: nothing flagged, then or now", style="dim")
     for row in found.principles:
         for kind in SHOWN if row.differs else ():
             _tell_instances(out, row, kind, examples)
 
 
 def _tell_what(out: Console, found: Backtest) -> None:
-    new, by = found.constitution, f"the rules and {found.model}" if found.model else "the rules alone"
-    out.print(f"{new.name} {new.version}", style="bold", end="  ")
-    against = f"{found.baseline.name} {found.baseline.version}, judged likewise" if found.baseline else "the record"
-    out.print(f"{found.judged:,} recorded replies judged by {visible(by)}, against {against}", style="dim")
+    by = f"the rules and {found.model}" if found.model else "the rules alone"
+    out.print(visible(found.called(found.constitution)), style="bold", end="  ")
+    against = f"{found.called(found.baseline)}, judged likewise" if found.baseline else "the record"
+    judged = f"{counted(found.judged, 'recorded reply', 'recorded replies')} judged by {by}, against {against}"
+    out.print(visible(judged), style="dim")
     if found.first and found.last:
-        recorded = ", ".join(f"{one.name} {one.version} ({count:,})" for one, count in found.wordings.items())
+        recorded = ", ".join(f"{found.called(one)} ({count:,})" for one, count in found.wordings.items())
         out.print(
             visible(f"{found.first:%Y-%m-%d %H:%M:%S} to {found.last:%Y-%m-%d %H:%M:%S}, under {recorded}"), style="dim"
         )
@@ -78,7 +81,8 @@ def _tell_what(out: Console, found: Backtest) -> None:
     if found.problem:
         out.print(f"incomplete: {visible(found.problem)}", style="bold red")
     if found.usage.calls:
-        used = f"{found.usage.calls:,} requests, {found.usage.input:,} tokens in, {found.usage.output:,} out"
+        calls, tokens = counted(found.usage.calls, "request"), counted(found.usage.input, "token")
+        used = f"{calls}, {tokens} in, {found.usage.output:,} out"
         out.print(f"{used}, {found.seconds:.0f} s", style="dim")
 
 
@@ -148,7 +152,7 @@ def _tell_instances(out: Console, row: Compared, kind: Kind, examples: int) -> N
 
 
 def _tell_instance(out: Console, one: Instance) -> None:
-    head = Text().append(f"  {one.run_id}  {one.time:%Y-%m-%d %H:%M:%S}  ", style="dim")
+    head = Text().append(f"  {visible(one.run_id)}  {one.time:%Y-%m-%d %H:%M:%S}  ", style="dim")
     head.append(_THEN[one.then] if one.then == one.now else f"{_THEN[one.then]} -> {_NOW[one.now]}")
     head.append("  (masked)" if one.masked else "", style="yellow")
     head.append(f"  and {one.repeats:,} more that say the same" if one.repeats else "", style="dim")

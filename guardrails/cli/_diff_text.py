@@ -14,6 +14,7 @@ from guardrails._differences import Line, differences
 from guardrails._visible import visible
 from guardrails.authoring._compare import ChangedPrinciple, Comparison, Kind
 from guardrails.authoring._compare_change import Change
+from guardrails.cli._counted import counted
 from guardrails.cli._diff_words import is_text, label, told
 from guardrails.constitution import Principle, text_in
 
@@ -43,6 +44,8 @@ def tell(out: Console, found: Comparison) -> None:
     for mark, version, style in (("-", found.old, "red"), ("+", found.new, "green")):
         line = Text().append(visible(f"{mark} {version.name} {version.version}"), style=style)
         out.print(line.append(f"  {visible(version.label)}, sha256 {version.digest}", style="dim"))
+    if found.is_uncounted:
+        out.print(Text(visible(f"both say version {found.new.version}: count it up"), style="bold yellow"))
     if found.changes:
         out.print(Text("\nthe constitution", style="bold"))
         _changes(out, found.changes)
@@ -56,24 +59,20 @@ def _headline(found: Comparison) -> Text:
         return Text("no difference in meaning", style="bold green")
     parts = []
     for number, (kind, count) in enumerate(found.counts.items()):
-        counted = str(count) if number else _many(count, "principle")
-        parts.append(f"{counted} {_SAID.get(kind, kind)}")
+        said = str(count) if number else counted(count, "principle")
+        parts.append(f"{said} {_SAID.get(kind, kind)}")
     if found.changes:
-        parts.append(f"{_many(len(found.changes), 'change')} of the constitution itself")
+        parts.append(f"{counted(len(found.changes), 'change')} of the constitution itself")
     return Text(", ".join(parts), style="bold")
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _principle(out: Console, one: ChangedPrinciple) -> None:
     said = _SAID.get(one.kind, one.kind)
     if one.is_reworded and one.kind != "reworded":
         said += ", reworded"
-    line = Text().append(one.id, style="bold").append(f"  {said}", style=_KINDS[one.kind])
+    line = Text().append(visible(one.id), style="bold").append(f"  {said}", style=_KINDS[one.kind])
     if one.was:
-        line.append(f"  (was {one.was})", style="dim")
+        line.append(visible(f"  (was {one.was})"), style="dim")
     out.print(line)
     if one.before and one.after:
         _changes(out, [change for change in one.changes if change.key != "id"])
@@ -87,7 +86,7 @@ def _principle(out: Console, one: ChangedPrinciple) -> None:
 def _whole(principle: Principle) -> Iterator[Text]:
     """A principle that came or went, in a few lines."""
     where = ", ".join(principle.jurisdictions) or "everywhere"
-    counts = f"{_many(len(principle.checks), 'check')}, {_many(len(principle.examples), 'example')}"
+    counts = f"{counted(len(principle.checks), 'check')}, {counted(len(principle.examples), 'example')}"
     particulars = f"{principle.severity}; {principle.on_violation} on violation; {visible(where)}; {counts}"
     yield Text(particulars, style="dim")
     for language in principle.rule:

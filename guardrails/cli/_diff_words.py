@@ -11,6 +11,14 @@ from guardrails.authoring._compare_change import Change
 _ITEMS = {"checks": "check", "examples": "example", "authority": "authority", "facts": "fact"}
 _TEXTS = {"title", "rule", "critique", "revision", "fallback", "warning", "facts", "append", "prepend", "replace"}
 _REPLIES = {"examples.violates", "examples.complies", "examples.revised"}
+_FLAGS = {
+    "sentence": ("what is found alone", "the whole sentence"),
+    "delete": ("no", "what is found goes"),
+    "mask": ("no", "what is found is masked"),
+    "quoted": ("quotations count", "quotations are excused"),
+    "decides": ("silence decides nothing", "silence means that the reply complies"),
+}
+"""What it means that a key of a check is `false` or `true`."""
 _SHORT = 60
 _BELOW = "\n  "
 _LANGUAGE = re.compile(r"[a-z]{2}(-[A-Z]{2})?")
@@ -46,7 +54,12 @@ def told(change: Change) -> str:
 
     >>> told(Change("severity", "stricter", "medium", "critical"))
     'medium -> critical'
+    >>> told(Change("checks.fix.sentence", "changed", False, True, (1, 1)))
+    'what is found alone -> the whole sentence'
     """
+    flag = _FLAGS.get(change.key.rpartition(".")[2])
+    if flag and isinstance(change.before, bool) and isinstance(change.after, bool):
+        return f"{flag[change.before]} -> {flag[change.after]}"
     if change.key.endswith(".order"):
         return "the same, listed in another order"
     if change.key == "examples.moved":
@@ -85,7 +98,7 @@ def _parts(data: Mapping[str, Any]) -> Iterator[str]:
     """What an item says, a line each; in a long list, a line for each of its members."""
     for key, value in data.items():
         if value is True:
-            yield key
+            yield f"{key}: {_FLAGS[key][True] if key in _FLAGS else 'true'}"
         elif isinstance(value, Mapping):
             yield from (f"{key}.{part}" for part in _parts(value))
         elif isinstance(value, list) and len(_value(value)) > _SHORT:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from guardrails import __version__
+from guardrails._visible import visible
 from guardrails.authoring._backtest import Backtest
 from guardrails.authoring._backtest_changes import Kind
 from guardrails.authoring._backtest_tally import SHOWN, Compared, Instance
@@ -74,7 +75,7 @@ def write_backtest(found: Backtest, path: str | os.PathLike[str], language: str 
         raise ConfigurationError(f"language={language!r} is not one of {', '.join(map(repr, LANGUAGES))}.")
     check_file(path)
     made = environment(language, BACKTEST_WORDS[language])
-    made.globals.update(shown=_shown, rules=RuleJudge.name, kinds=SHOWN, bars=_BARS, total=_total)
+    made.globals.update(shown=_shown, rules=RuleJudge.name, kinds=SHOWN, bars=_BARS, total=_total, plain=visible)
     pages = made.get_template("backtest.html.j2").generate(
         found=found,
         where=found.where,
