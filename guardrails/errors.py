@@ -46,6 +46,11 @@ class Problem:
     message: str
     advice: str = ""
 
+    def __post_init__(self) -> None:
+        # Both may quote a file, line ends and all; a report has one line for each mistake.
+        object.__setattr__(self, "message", " ".join(self.message.splitlines()))
+        object.__setattr__(self, "advice", " ".join(self.advice.splitlines()))
+
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         return f"{place}: {self.message}" + (f" {self.advice}" if self.advice else "")

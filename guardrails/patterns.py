@@ -14,6 +14,12 @@ from typing import Any
 
 MAX_PATTERN = 2_000
 """Characters in one pattern."""
+MAX_EFFORT = 1_000_000
+"""What compiling all patterns of a constitution may cost, and five more for each byte read; see `Effort`."""
+_EFFORT_PER_BYTE = 5
+_PATTERN_MEMORY = 1 << 20
+_PATTERN_COST, _CLASS_COST, _MISTAKE_COST, _TOO_LARGE_COST = 250, 600, 500, 30_000
+_UNICODE_CLASS = re.compile(r"\\[pP]")
 _SET_SIZE = 50
 _SET_MEMORY = 64 << 20
 _MOST_MATCHES = 100
@@ -39,6 +45,10 @@ _WRAPPED = re.compile(r"^[\"「『«'](.*)[\"」』»'][\s。.]*$", re.DOTALL)
 
 class PatternError(ValueError):
     """A pattern that cannot be used; the message says what is wrong and what to write."""
+
+
+class PatternTooLargeError(PatternError):
+    """A pattern that takes too much memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,48 @@ class Unless:
         if self.quoted and not _WRAPPED.match(text) and _inside_quotes(text, start, end):
             return True
         return any(compiled(pattern).search(text) for pattern in self.sentence)
+
+
+class Effort:
+    """What compiling patterns has cost, in RE2's instructions; a Unicode class costs most, for its size in memory.
+
+    A short pattern can be large: `.{999}` has 8,000 instructions. It counts the same whether the pattern is
+    in the cache or not.
+
+    >>> effort = Effort()
+    >>> effort.compile("guaranteed")
+    >>> effort.spent
+    264
+    """
+
+    def __init__(self) -> None:
+        self.spent = 0
+        self._most = MAX_EFFORT
+        self._known: set[str] = set()
+
+    def read(self, size: int) -> None:
+        """So many bytes more were read, whose patterns may cost as much more."""
+        self._most += _EFFORT_PER_BYTE * size
+
+    def compile(self, pattern: str) -> None:
+        """Compile a pattern of the constitution.
+
+        Raises:
+            PatternError: as `compiled` does; or the patterns so far are too large together.
+        """
+        if pattern in self._known:
+            return
+        if self.spent > self._most:
+            raise PatternError(
+                "the patterns up to here are too many or too large together. Repeat less: .{0,40} instead of .{999}."
+            )
+        self.spent += _PATTERN_COST + _CLASS_COST * len(_UNICODE_CLASS.findall(pattern[:MAX_PATTERN]))
+        try:
+            self.spent += compiled(pattern).programsize
+        except PatternError as error:
+            self.spent += _TOO_LARGE_COST if isinstance(error, PatternTooLargeError) else _MISTAKE_COST
+            raise
+        self._known.add(pattern)
 
 
 class PatternSet:
@@ -137,19 +189,28 @@ _CACHE: dict[str, Any] = {}
 def _compile(pattern: str) -> Any:
     import re2
 
+    if "\b" in pattern:
+        raise PatternError(
+            r"the pattern holds a backspace: in double quotes \b is one. Put the pattern in 'single quotes'."
+        )
     if len(pattern) > MAX_PATTERN:
         raise PatternError(f"the pattern has {len(pattern):,} characters; {MAX_PATTERN:,} at most. Cut it in several.")
     try:
-        expression = re2.compile(pattern, _options())
+        expression = re2.compile(pattern, _options(_PATTERN_MEMORY))
     except re2.error as error:
-        raise PatternError(_advice(error)) from None
+        if "too large" in (detail := _detail(error)):
+            raise PatternTooLargeError("the pattern is too large. Repeat less, or cut it in several.") from None
+        raise PatternError(_advice(detail)) from None
     if any(match.start() == match.end() for probe in _PROBES for match in expression.finditer(probe)):
         raise PatternError("the pattern matches the empty string, and so every sentence. Make a part of it mandatory.")
     return expression
 
 
-def _advice(error: Exception) -> str:
-    detail = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else str(error)
+def _detail(error: Exception) -> str:
+    return error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else str(error)
+
+
+def _advice(detail: str) -> str:
     if "(?=" in detail or "(?!" in detail or "(?<" in detail:
         return (
             f"the pattern uses a lookaround ({detail}), which RE2 does not have. "
@@ -158,7 +219,7 @@ def _advice(error: Exception) -> str:
     return f"the pattern is not RE2: {detail}. See https://github.com/google/re2/wiki/Syntax."
 
 
-def _options(memory: int = _SET_MEMORY) -> Any:
+def _options(memory: int) -> Any:
     import re2
 
     options = re2.Options()

@@ -59,9 +59,29 @@ IN_A_PRINCIPLE = {
         RULE + "checks:\n- {pattern: safe, decides: yes}\n",
         rf"{FILE}:6:28: this must be true or false, not text\. Write true or false, without quotes\.",
     ),
+    "a share for a number": (
+        RULE + "threshold: 0.5\n",
+        rf"{FILE}:5:12: this must be a whole number, not 0\.5\. Write 50, say: .*",
+    ),
+    "a comma in braces": (
+        RULE + "examples:\n- {complies: Yes, the fee is $30.}\n",
+        rf"{FILE}:6:19: unknown key 'the fee is \$30\.'\. A comma in .* ends a text.*",
+    ),
+    "several words before": (
+        RULE + "checks:\n- pattern: safe\n  unless: {before: [decides whether]}\n",
+        rf"{FILE}:7:11: `before` holds one word each, not 'decides whether'\. For several words write a `clause:`",
+    ),
+    "a group that is not there": (
+        RULE + "checks:\n- pattern: (safe)\n  fix: {replace: 'not \\2'}\n",
+        rf"{FILE}:6:3: the fix names \\2, and the pattern has 1 group\. Put \( \) around it",
+    ),
+    "a backspace": (
+        RULE + 'checks:\n- pattern: "\\bsafe"\n',
+        rf"{FILE}:6:12: the pattern holds a backspace.*single quotes.*",
+    ),
     "a number in quotes": (
         RULE + 'threshold: "50"\n',
-        rf"{FILE}:5:12: this must be a whole number, not text\. Write it without quotes\.",
+        rf"{FILE}:5:12: this must be a whole number, not '50'\. Write 50, say: without a point.*",
     ),
     "unknown key in a fix": (
         RULE + "checks:\n- pattern: safe\n  fix: {replac: x, delete: true}\n",
@@ -129,7 +149,7 @@ IN_A_PRINCIPLE = {
         RULE + "owner: 42\n",
         rf'{FILE}:5:8: this must be text, not a number\. Put it in quotes: "42"\.',
     ),
-    "nothing for text": (RULE.replace("No promises", ""), rf"{FILE}:2:7: this must be a mapping, not nothing\..*"),
+    "nothing for text": (RULE.replace("No promises", ""), rf"{FILE}:2:7: 'title' is empty\. Write its value.*"),
     "threshold too high": (RULE + "threshold: 150\n", rf"{FILE}:5:12: this should be less than or equal to 100\."),
     "bad language": (
         RULE.replace("Promise nothing.", "{english: x}"),

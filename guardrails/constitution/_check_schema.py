@@ -5,11 +5,13 @@ The docstrings, titles and examples also stand in the JSON Schema that editors w
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic.config import JsonDict
 
+from guardrails import patterns
 from guardrails.constitution._types import (
     FactKind,
     Flag,
@@ -43,6 +45,9 @@ _ONE_FIX: JsonDict = {
 _ONE_PLACE: JsonDict = {"not": {"required": ["append", "prepend"], "properties": {"append": _SAID, "prepend": _SAID}}}
 
 
+_GROUP = re.compile(r"\\([1-9])")
+
+
 class Unless(Part):
     """What makes a match a mention and no breach."""
 
@@ -54,6 +59,13 @@ class Unless(Part):
     """Patterns over the whole sentence: how it ends, that it asks."""
     quoted: Flag = False
     """Whether a match inside quotation marks is excused."""
+
+    @model_validator(mode="after")
+    def _one_word_each(self) -> Unless:
+        several = next((words for words in self.before if len(words.split()) > 1), None)
+        if several is not None:
+            raise ValueError(f"`before` holds one word each, not {several!r}. For several words write a `clause:`")
+        return self
 
 
 class Fix(Part):
@@ -91,6 +103,16 @@ class PatternCheck(_Check):
     """What makes a match a mention and no breach."""
     fix: Fix | None = None
     """How the rule itself mends a match: `replace`, `delete` or `mask`."""
+
+    @model_validator(mode="after")
+    def _groups_exist(self) -> PatternCheck:
+        texts = (self.fix.replace or {}).values() if self.fix else ()
+        named = max((int(number) for text in texts for number in _GROUP.findall(text)), default=0)
+        most = max(patterns.compiled(pattern).groups for pattern in self.pattern) if named else 0
+        if named > most:
+            plural = "s" if most != 1 else ""
+            raise ValueError(f"the fix names \\{named}, and the pattern has {most} group{plural}. Put ( ) around it")
+        return self
 
 
 class RequireCheck(_Check):

@@ -288,7 +288,8 @@ def _selected(
 ) -> Iterator[Principle]:
     known = {j for p in principles for j in p.jurisdictions}
     if jurisdiction is not None and jurisdiction not in known:
-        raise ConfigurationError(f"{name} names no jurisdiction {jurisdiction!r}. {did_you_mean(jurisdiction, known)}")
+        advice = did_you_mean(jurisdiction, known) or "Leave it out: its principles apply everywhere."
+        raise ConfigurationError(f"{name} names no jurisdiction {jurisdiction!r}. {advice}")
     for principle in principles:
         applies = all(variables[key] == value for key, value in principle.only_if.items())
         here = jurisdiction is None or not principle.jurisdictions or jurisdiction in principle.jurisdictions

@@ -5,21 +5,29 @@ Called by `_compile`.
 
 from __future__ import annotations
 
+import errno
+import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from guardrails.constitution._mistakes import did_you_mean, problems
+from guardrails.constitution._mistakes import MAX_MISTAKES, did_you_mean, problems
 from guardrails.constitution._schema import ConstitutionFile, Principle
 from guardrails.constitution._yaml import MAX_BYTES, Document, parse
 from guardrails.errors import ConstitutionError, Problem
+from guardrails.patterns import Effort
 
 _MAIN = "constitution.yaml"
 _MAX_FILES = 2_000
+_MAX_CHAIN = 20
+_MAX_PARENTS = 100
+_MAX_VARIABLE = 2_000
+_MAX_PATH = 2_000
 _Loaded = TypeVar("_Loaded", bound=BaseModel)
 
 
@@ -46,6 +54,15 @@ class Source:
     broken: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """One load under way: the mistakes, what its patterns cost, and the sources read, so that each is read once."""
+
+    found: list[Problem]
+    effort: Effort = field(default_factory=Effort)
+    sources: dict[Path, Source | None] = field(default_factory=dict)
+
+
 def shipped() -> dict[str, Path]:
     """The constitutions that come with the library, by name.
 
@@ -68,7 +85,7 @@ def load(source: str | os.PathLike[str], found: list[Problem]) -> Source:
     path = _find(source, None)
     if path is None:
         raise ConstitutionError([Problem(os.fspath(source), 0, 0, *_nowhere(os.fspath(source)))])
-    loaded = _source(path, (), found)
+    loaded = _source(path, (), _Reading(found))
     if loaded is None:
         raise ConstitutionError(found)
     return loaded
@@ -87,27 +104,51 @@ def _find(source: str | os.PathLike[str], base: Path | None) -> Path | None:
     try:
         if path.name == _MAIN and path.is_file():
             path = path.parent
-        return path if path.exists() else None
-    except (OSError, ValueError):  # a name that no file can have
+        # Resolved: what stands at `a/../a/../a` can be too far for the files in it to have a name.
+        return (path if len(os.fspath(path)) < _MAX_PATH else path.resolve()) if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # a name that no file can have
         return None
 
 
-def _source(path: Path, chain: tuple[Path, ...], found: list[Problem]) -> Source | None:
-    main, files = _files(path, found)
+def _source(path: Path, chain: tuple[Path, ...], reading: _Reading) -> Source | None:
+    resolved = path.resolve()
+    if resolved not in reading.sources:
+        reading.sources[resolved] = None
+        reading.sources[resolved] = _fresh(path, (*chain, resolved), reading)
+    return reading.sources[resolved]
+
+
+def _fresh(path: Path, chain: tuple[Path, ...], reading: _Reading) -> Source | None:
+    try:
+        main, files = _files(path, reading.found)
+    except OSError as error:
+        reading.found.append(Problem(str(path), 0, 0, f"cannot be read: {error.strerror}."))
+        return None
     if main is None:
         return None
-    document = _read(main, found)
+    document = _read(main, reading)
     listed = document.data.pop("principles", None) if isinstance(document.data, dict) else None
-    file = _validated(ConstitutionFile, document, document.data, (), found)
+    file = _validated(ConstitutionFile, document, document.data, (), reading)
     if file is None:
         return None
-    read: list[Placed | str] = list(_listed(document, listed, found))
-    read.extend(_principle(principle_path, found) for principle_path in files)
+    _check_variables(file, document, reading.found)
+    read: list[Placed | str] = list(_listed(document, listed, reading))
+    read.extend(_principle(principle_path, reading) for principle_path in files)
     principles = [placed for placed in read if isinstance(placed, Placed)]
     broken = frozenset(name for name in read if isinstance(name, str))
-    _no_twins(principles, found)
-    parents = _parents(file, document, (*chain, path.resolve()), found)
+    _no_twins(principles, reading.found)
+    parents = _parents(file, document, chain, reading)
     return Source(file, document, tuple(principles), tuple(parents), broken)
+
+
+def _check_variables(file: ConstitutionFile, document: Document, found: list[Problem]) -> None:
+    for name, value in file.variables.items():
+        place = ("variables", name)
+        if isinstance(value, str) and len(value) > _MAX_VARIABLE:
+            message = f"the variable has {len(value):,} characters; {_MAX_VARIABLE:,} at most."
+            found.append(document.problem(place, message, "Write the text where it belongs."))
+        if isinstance(value, float) and not math.isfinite(value):
+            found.append(document.problem(place, "the number is too large.", "Put it in quotes, if it is text."))
 
 
 def _files(path: Path, found: list[Problem]) -> tuple[Path | None, list[Path]]:
@@ -119,6 +160,8 @@ def _files(path: Path, found: list[Problem]) -> tuple[Path | None, list[Path]]:
         found.append(Problem(str(path), 0, 0, f"there is no {_MAIN} in this folder.", advice))
         return None, []
     folder = path / "principles"
+    if folder.is_dir():
+        list(folder.iterdir())  # `glob` passes over a folder that may not be read, and its principles would be missing
     strays = sorted(folder.glob("**/*.yml"))
     found.extend(Problem(str(stray), 0, 0, "this file would not be read.", "Name it .yaml.") for stray in strays)
     files = sorted(folder.glob("**/*.yaml"))
@@ -128,64 +171,80 @@ def _files(path: Path, found: list[Problem]) -> tuple[Path | None, list[Path]]:
     return main, files
 
 
-def _read(path: Path, found: list[Problem]) -> Document:
+def _read(path: Path, reading: _Reading) -> Document:
     try:
-        with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)  # no more: a file of gigabytes must not be read to be refused
+        raw = _bytes(path)
     except OSError as error:
         document = Document(str(path))
         document.problems.append(Problem(str(path), 0, 0, f"cannot be read: {error.strerror}."))
     else:
+        reading.effort.read(len(raw))
         document = parse(raw, str(path))
         if document.data is None and not document.problems:
             document.problems.append(
                 document.problem((), "the file is empty.", "See docs/constitutions.md for its form.")
             )
-    found.extend(document.problems)
+    reading.found.extend(document.problems)
     return document
 
 
+def _bytes(path: Path) -> bytes:
+    if not path.is_file():
+        raise OSError(errno.EINVAL, "it is no file")  # a pipe would be waited for, and a device never ends
+    with open(path, "rb", opener=_at_once) as stream:
+        return stream.read(MAX_BYTES + 1) or b""  # no more: a file of gigabytes must not be read to be refused
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opens without waiting: of the files of a system that are no files, some have nothing to say yet."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def _validated(
-    model: type[_Loaded], document: Document, data: Any, base: tuple[str | int, ...], found: list[Problem]
+    model: type[_Loaded], document: Document, data: Any, base: tuple[str | int, ...], reading: _Reading
 ) -> _Loaded | None:
     """The data as a model; where unknown keys are all that is wrong, as if they were not there."""
     if data is None:
         return None
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context=reading.effort)
     except ValidationError as error:
-        found.extend(sorted(problems(error, model, document, base), key=lambda p: (p.line, p.column)))
-        unknown = [one["loc"] for one in error.errors() if one["type"] == "extra_forbidden" and len(one["loc"]) == 1]
+        found = islice(problems(error, model, document, base), MAX_MISTAKES)
+        reading.found.extend(sorted(found, key=lambda p: (p.line, p.column)))
+        unknown = {one["loc"] for one in error.errors() if one["type"] == "extra_forbidden" and len(one["loc"]) == 1}
     if not unknown:
         return None
     known = {key: value for key, value in data.items() if (key,) not in unknown}
     try:
-        return model.model_validate(known)
+        return model.model_validate(known, context=reading.effort)
     except ValidationError:
         return None
 
 
-def _listed(document: Document, listed: Any, found: list[Problem]) -> Iterator[Placed | str]:
+def _listed(document: Document, listed: Any, reading: _Reading) -> Iterator[Placed | str]:
     """The principles that stand in the main file; of those with mistakes, the id."""
     if listed is not None and not isinstance(listed, list):
-        found.append(document.problem(("principles",), "this must be a list.", "Begin each principle with a hyphen."))
+        advice = "Begin each principle with a hyphen."
+        reading.found.append(document.problem(("principles",), "this must be a list.", advice))
         return
     for index, data in enumerate(listed or ()):
         base = ("principles", index)
-        principle = _validated(Principle, document, data, base, found)
+        principle = _validated(Principle, document, data, base, reading)
         if data is None:
-            found.append(document.problem(base, "a principle is empty.", "Write its keys, or remove the hyphen."))
+            reading.found.append(
+                document.problem(base, "a principle is empty.", "Write its keys, or remove the hyphen.")
+            )
         yield Placed(principle, document, base) if principle else _id_of(data)
 
 
-def _principle(path: Path, found: list[Problem]) -> Placed | str:
-    document = _read(path, found)
-    principle = _validated(Principle, document, document.data, (), found)
+def _principle(path: Path, reading: _Reading) -> Placed | str:
+    document = _read(path, reading)
+    principle = _validated(Principle, document, document.data, (), reading)
     if principle is None:
         return path.stem
     if principle.id != path.stem:
         message = f"the id {principle.id!r} is not the file's name."
-        found.append(document.problem(("id",), message, f"Write `id: {path.stem}`, or rename the file."))
+        reading.found.append(document.problem(("id",), message, f"Write `id: {path.stem}`, or rename the file."))
     return Placed(principle, document)
 
 
@@ -194,10 +253,13 @@ def _id_of(data: Any) -> str:
 
 
 def _parents(
-    file: ConstitutionFile, document: Document, chain: tuple[Path, ...], found: list[Problem]
+    file: ConstitutionFile, document: Document, chain: tuple[Path, ...], reading: _Reading
 ) -> Iterator[Source]:
-    base = Path(document.file).parent
-    for index, name in enumerate(file.extends):
+    base, found = Path(document.file).parent, reading.found
+    if len(file.extends) > _MAX_PARENTS:
+        message = f"extends {len(file.extends):,} constitutions; {_MAX_PARENTS} at most."
+        found.append(document.problem(("extends",), message, "Name each of them once."))
+    for index, name in enumerate(file.extends[:_MAX_PARENTS]):
         path = _find(name, base)
         place = ("extends", index)
         if path is None:
@@ -205,10 +267,10 @@ def _parents(
         elif path.resolve() in chain:
             names = " -> ".join([*(p.name for p in chain), path.resolve().name])
             found.append(document.problem(place, f"extends itself: {names}.", "Remove one of the `extends`."))
-        else:
-            parent = _source(path, chain, found)
-            if parent is not None:
-                yield parent
+        elif len(chain) > _MAX_CHAIN:
+            found.append(document.problem(place, f"extends more than {_MAX_CHAIN} deep.", "Extend fewer at a time."))
+        elif (parent := _source(path, chain, reading)) is not None:
+            yield parent
 
 
 def _no_twins(principles: list[Placed], found: list[Problem]) -> None:

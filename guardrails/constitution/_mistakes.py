@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -15,12 +16,14 @@ from guardrails.constitution._check_schema import (
     Unless,
 )
 from guardrails.constitution._schema import Authority, Example, Expect, Principle, Settings
+from guardrails.errors import ConstitutionError, Problem
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
     from guardrails.constitution._yaml import Document, Path
-    from guardrails.errors import Problem
+
+MAX_MISTAKES = 500
 
 _CHECKS: Mapping[str, type[BaseModel]] = {
     "pattern": PatternCheck,
@@ -37,6 +40,8 @@ _PARTS: Mapping[str, type[BaseModel]] = {
     "unless": Unless,
     "fix": Fix,
 }
+_COMMA = "A comma in {…} ends a text: put the text in 'single quotes'."
+_MANY, _LONG = 100, 100
 _WRITE = {
     "id": "Write `id:` and the file's name without .yaml.",
     "name": "Write `name: acme-bank`.",
@@ -57,7 +62,7 @@ _WANTED = {
     "tuple_type": _LIST,
     "list_type": _LIST,
     "bool_type": ("true or false", "Write true or false, without quotes."),
-    "int_type": ("a whole number", "Write it without quotes."),
+    "int_type": ("a whole number", "Write 50, say: without a point, a per cent sign or quotes."),
     "float_type": ("a number", "Write it without quotes."),
     "date_type": _DATE,
     "date_parsing": _DATE,
@@ -66,27 +71,50 @@ _WANTED = {
 }
 
 
+class Mistakes(list[Problem]):
+    """Mistakes as they are found. After 500 no more are looked for: nobody reads them, and each takes time."""
+
+    def append(self, problem: Problem) -> None:
+        """Note a mistake.
+
+        Raises:
+            ConstitutionError: with all that were found, when there are 500.
+        """
+        super().append(problem)
+        if len(self) >= MAX_MISTAKES:
+            raise ConstitutionError(self)
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Note several, as `append` does."""
+        for problem in problems:
+            self.append(problem)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Advice naming the nearest known word, or what there is where none is near."""
     known = sorted(known)
-    near = get_close_matches(word, known, n=1, cutoff=0.7)
+    # Comparing takes long: of many words only those that stand around it in the alphabet, and none that are long.
+    at = bisect(known, word) if len(known) > _MANY else 0
+    around = (one for one in known[max(0, at - _MANY // 2) :][:_MANY] if len(one) <= _LONG)
+    near = get_close_matches(word, around, n=1, cutoff=0.7) if len(word) <= _LONG else []
     if near:
         return f"Did you mean {near[0]!r}?"
-    return f"There is: {', '.join(known[:30])}." if known else ""
+    return f"There is: {', '.join(one[:_LONG] for one in known[:30])}." if known else ""
 
 
 def problems(error: ValidationError, model: type[BaseModel], document: Document, base: Path = ()) -> Iterator[Problem]:
     """The mistakes in one validation error, each at its place in the document."""
     every = error.errors(include_url=False)
+    consequences = _consequences(every)
     for found in every:
         location = found["loc"]
-        if _follows(found, every):
+        if (found["type"], location) in consequences:
             continue
         path = (*base, *_without_tags(location))
         kind, name = found["type"], str(location[-1]) if location else ""
         if kind == "extra_forbidden":
-            advice = did_you_mean(name, _fields(model, location))
-            yield document.problem(path, f"unknown key {name!r}.", advice, key=True)
+            advice = _COMMA if " " in name else did_you_mean(name, _fields(model, location))
+            yield document.problem(path, f"unknown key {_shown(name)}.", advice, key=True)
         elif kind == "missing":
             yield document.problem(path[:-1], f"the key {name!r} is missing.", _WRITE.get(name, ""))
         else:
@@ -96,16 +124,17 @@ def problems(error: ValidationError, model: type[BaseModel], document: Document,
             yield document.problem(path, message, advice, key=name == "[key]")
 
 
-def _follows(found: Mapping[str, Any], every: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a mistake is only what another one leads to: a list too short without its bad item, say."""
-    location = found["loc"]
-    if found["type"] == "too_short":
-        return any(other["loc"][: len(location)] == location and other is not found for other in every)
-    return found["type"] == "string_type" and any(other["loc"] == (*location, "[key]") for other in every)
+def _consequences(every: Sequence[Mapping[str, Any]]) -> set[tuple[str, tuple[str | int, ...]]]:
+    """Mistakes that others lead to, by kind and place: a list too short without its bad item, say."""
+    places = [found["loc"] for found in every]
+    short = {("too_short", place[:length]) for place in places for length in range(len(place))}
+    return short | {("string_type", place[:-1]) for place in places if place and place[-1] == "[key]"}
 
 
 def _message(found: Mapping[str, Any]) -> tuple[str, str]:
     kind, value, context = found["type"], found.get("input"), found.get("ctx", {})
+    if value is None:
+        return f"{str(found['loc'][-1]) if found['loc'] else 'this'!r} is empty.", "Write its value, or remove it."
     if kind == "value_error":
         head, _, advice = str(context["error"]).partition(". ")
         return f"{head.rstrip('.')}.", advice
@@ -117,7 +146,7 @@ def _message(found: Mapping[str, Any]) -> tuple[str, str]:
         return _malformed(found)
     if kind in _WANTED:
         wanted, advice = _WANTED[kind]
-        return f"this must be {wanted}, not {_kind_of(value)}.", advice
+        return f"this must be {wanted}, not {_shown(value) if kind == 'int_type' else _kind_of(value)}.", advice
     text = found["msg"].replace("Input should", "this should")
     return f"{text[:1].lower()}{text[1:]}.", ""
 
@@ -127,8 +156,7 @@ def _malformed(found: Mapping[str, Any]) -> tuple[str, str]:
     if found["loc"][-1] != "[key]":
         form = found["ctx"]["pattern"]
         return f"{_shown(value)} is not of the form {form}.", "Use small letters, digits and hyphens."
-    comma = "A comma in {…} ends a text: put the text in 'single quotes'."
-    return f"{_shown(value)} is no language.", comma if " " in str(value) else "Write en, ja or another two letters."
+    return f"{_shown(value)} is no language.", _COMMA if " " in str(value) else "Write en, ja or another two letters."
 
 
 def _fields(model: type[BaseModel], location: Sequence[str | int]) -> Iterable[str]:

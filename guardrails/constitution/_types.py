@@ -13,6 +13,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     Strict,
     StringConstraints,
+    ValidationInfo,
     WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -44,8 +45,11 @@ def _scalar(value: Any) -> Any:
     return value
 
 
-def _pattern(value: str) -> str:
-    patterns.compiled(value)
+def _pattern(value: Any, info: ValidationInfo) -> Any:
+    """Compiled once here; with an `Effort` as the context of validation, within its limit."""
+    if isinstance(value, str):
+        effort = info.context if isinstance(info.context, patterns.Effort) else patterns.Effort()
+        effort.compile(value)
     return value
 
 
@@ -91,9 +95,7 @@ Localised = Annotated[
 ]
 """A text in one or more languages: `{en: …, ja: …}`; a plain string is English."""
 
-Pattern = Annotated[
-    str, StringConstraints(min_length=1), BeforeValidator(lambda v: _pattern(v) if isinstance(v, str) else v)
-]
+Pattern = Annotated[str, StringConstraints(min_length=1), BeforeValidator(_pattern)]
 Patterns = Annotated[tuple[Pattern, ...], Field(min_length=1), Listed()]
 SomePatterns = Annotated[tuple[Pattern, ...], Listed()]
 FactKind = Literal["amounts", "percentages", "dates", "durations", "doses", "citations", "urls", "emails", "numbers"]
@@ -101,8 +103,8 @@ PersonalKind = Literal["card", "iban", "ssn", "my_number", "email", "phone", "ip
 
 
 def text_in(text: dict[str, str], language: str) -> str:
-    """A localised text in a language, else in English, else in whichever it has."""
-    return text.get(language) or text.get("en") or next(iter(text.values()))
+    """A localised text in a language, else in English, else in the first by alphabet: their order says nothing."""
+    return text.get(language) or text.get("en") or text[min(text)]
 
 
 class Part(BaseModel):

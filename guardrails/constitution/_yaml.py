@@ -9,15 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
+from guardrails.constitution._template import is_template
 from guardrails.errors import Problem
 
 MAX_BYTES = 1_000_000
 _MAX_DEPTH = 30
 _MAX_VALUES = 100_000
+_MAX_CHARACTERS = 2_000_000
+_LONG_TEMPLATE = 250
+_TEMPLATES = (300, 200)  # so many, and one more for each 200 bytes: compiling one takes half a millisecond
 
 Path = tuple[str | int, ...]
 Place = tuple[int, int]
@@ -64,36 +68,56 @@ def parse(raw: bytes, file: str) -> Document:
         document.problems.append(Problem(file, 0, 0, message, "Put each principle in a file of its own."))
         return document
     try:
-        _Reader(document, yaml.parse(raw.decode("utf-8-sig"), Loader=_Loader)).read_document()
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         document.problems.append(Problem(file, 0, 0, f"not UTF-8 (byte {error.start}).", "Save the file as UTF-8."))
+        return document
+    try:
+        _Reader(document, yaml.parse(text, Loader=_Loader), _TEMPLATES[0] + len(raw) // _TEMPLATES[1]).read_document()
+    except UnicodeDecodeError:  # libyaml decodes the %-escapes of a tag, and not all of them are characters
+        document.problems.append(Problem(file, 0, 0, "not YAML: a tag that is no text.", "Remove the tag."))
     except yaml.YAMLError as error:
-        document.problems.append(_syntax(error, file, raw))
+        document.problems.append(_syntax(error, file, text))
     except _TooMuchError:
         pass  # the reader has noted it
     return document
 
 
-def _syntax(error: yaml.YAMLError, file: str, raw: bytes) -> Problem:
+def _syntax(error: yaml.YAMLError, file: str, text: str) -> Problem:
     if isinstance(error, yaml.reader.ReaderError):
-        before = raw.decode("utf-8-sig")[: error.position].split("\n")
+        # Its position counts bytes or characters, by the parser; the first such character is the one.
+        before = text.partition(chr(error.character))[0].split("\n")
         character = f"U+{int(error.character):04X}"
         return Problem(
             file, len(before), len(before[-1]) + 1, f"not YAML: the control character {character}.", "Remove it."
         )
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-    text = str(getattr(error, "problem", None) or error)
+    wrong = str(getattr(error, "problem", None) or error)
     advice = ""
-    if "cannot start any token" in text or "mapping values are not allowed" in text:
+    if "cannot start any token" in wrong or "mapping values are not allowed" in wrong:
         advice = "Put text that holds : # % @ ` or quotes in 'single quotes'."
-    elif "could not find expected" in text or "did not find expected" in text or "expected <block end>" in text:
+    elif "could not find expected" in wrong or "did not find expected" in wrong or "expected <block end>" in wrong:
         advice = "Check the indentation, and that brackets and quotes are closed."
-    return Problem(file, line, column, f"not YAML: {text}.", advice)
+    return Problem(file, line, column, f"not YAML: {wrong}.", advice)
 
 
 class _TooMuchError(Exception):
     """The file goes on beyond a limit; reading it stops here."""
+
+
+class _Amount(NamedTuple):
+    """How much a value holds, itself and all that is in it."""
+
+    values: int = 0
+    characters: int = 0
+    templates: int = 0
+
+    def and_(self, more: _Amount) -> _Amount:
+        return _Amount(self[0] + more[0], self[1] + more[1], self[2] + more[2])
+
+    def since(self, before: _Amount) -> _Amount:
+        return _Amount(self[0] - before[0], self[1] - before[1], self[2] - before[2])
 
 
 class _Reader:
@@ -102,11 +126,12 @@ class _Reader:
     PyYAML's own composer is not used: it recurses in C and ends the process on deeply nested input.
     """
 
-    def __init__(self, document: Document, events: Iterator[Any]) -> None:
+    def __init__(self, document: Document, events: Iterator[Any], most_templates: int) -> None:
         self._document = document
         self._events = events
-        self._anchors: dict[str, tuple[Any, int]] = {}
-        self._count = 0
+        self._anchors: dict[str, tuple[Any, _Amount]] = {}
+        self._read = _Amount()
+        self._most = _Amount(_MAX_VALUES, _MAX_CHARACTERS, most_templates)
 
     def read_document(self) -> None:
         next(self._events)  # the stream's start
@@ -121,8 +146,8 @@ class _Reader:
     def _value(self, event: Any, path: Path) -> Any:
         place = _place(event)
         self._document.values[path] = place
-        before = self._count
-        self._counted(1, place)
+        before = self._read
+        self._counted(_Amount(1), place)
         if len(path) > _MAX_DEPTH:
             self._problem(place, f"nested more than {_MAX_DEPTH} deep.", "")
             raise _TooMuchError
@@ -137,7 +162,7 @@ class _Reader:
         else:
             value = self._scalar(event, path, place)
         if event.anchor:
-            self._anchors[event.anchor] = (value, self._count - before)
+            self._anchors[event.anchor] = (value, self._read.since(before))
         return value
 
     def _items(self, path: Path) -> Iterator[Any]:
@@ -174,6 +199,7 @@ class _Reader:
     def _scalar(self, event: yaml.ScalarEvent, path: Path, place: Place) -> Any:
         self._untagged(event, "str", place)
         text = str(event.value)
+        self._counted(_Amount(0, len(text), 1 + len(text) // _LONG_TEMPLATE if is_template(text) else 0), place)
         value = _plain(text) if event.implicit[0] and event.tag is None else text
         if value is not text:
             self._document.written[path] = text
@@ -184,11 +210,15 @@ class _Reader:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             self._problem(place, f"the tag {tag} is not allowed: constitutions hold plain data.", "Remove the tag.")
 
-    def _counted(self, values: int, place: Place) -> None:
-        self._count += values
-        if self._count > _MAX_VALUES:
-            self._problem(place, f"more than {_MAX_VALUES:,} values, aliases counted.", "Write it without the aliases.")
-            raise _TooMuchError
+    def _counted(self, more: _Amount, place: Place) -> None:
+        self._read = self._read.and_(more)
+        for kind, read, most in zip(_Amount._fields, self._read, self._most, strict=True):
+            if read > most:
+                advice = (
+                    "Write it without the aliases." if self._anchors else "Put each principle in a file of its own."
+                )
+                self._problem(place, f"more than {most:,} {kind}, aliases counted.", advice)
+                raise _TooMuchError
 
     def _problem(self, place: Place, message: str, advice: str) -> None:
         self._document.problems.append(Problem(self._document.file, *place, message, advice))
