@@ -30,7 +30,8 @@ from collections import Counter
 from pathlib import Path
 from time import perf_counter, process_time
 
-from fuzz_inputs import NEIGHBOURS, amplified, hypothesis_inputs, mutated, seeds, stretched
+from fuzz_amplified import amplified
+from fuzz_inputs import NEIGHBOURS, hypothesis_inputs, mutated, seeds, stretched
 
 LIMIT, HANGS = 100_000, 30
 MAIN = """\

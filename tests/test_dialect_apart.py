@@ -29,7 +29,7 @@ def apart_from(parts):
             continue
         if part:
             apart |= {len(texts)} if parted and spoken else set()
-            parted, spoken = False, True
+            parted, spoken = False, spoken or bool(part.strip())  # white space says nothing
         texts.append(part)
     return Choice(tuple(texts), apart=frozenset(apart))
 

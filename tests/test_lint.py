@@ -319,7 +319,6 @@ def test_wording_is_tried_as_it_turns_out_in_the_examples():
         "check 1 of p-1 finds “deposit has a limit” in what is added here."
     ]
     assert codes(wording(r"\1 has its limits")) <= ADVICE
-    assert codes(wording(r"\2\9 has a limit")) <= ADVICE
     one = {"pattern": r"\b(your) deposit", "fix": {"replace": r"\1 money"}}
     two = {"pattern": r"(deposit) is safe", "fix": {"replace": r"insured \1"}}
     three = {"pattern": "insured your"}

@@ -33,6 +33,7 @@ def script(name):
 
 
 INPUTS = script("fuzz_inputs")
+script("fuzz_amplified")
 FUZZ = script("fuzz")
 SEEDS = [seed for seed in INPUTS.seeds() if len(seed[1]) < 4_000]
 

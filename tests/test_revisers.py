@@ -67,7 +67,7 @@ def check(pattern, **fix):
         ("Risk-free.", check("risk-free", delete=True), "."),
         ("Call Bob now.", check("bob", mask=True), "Call *** now."),
         ("Guaranteed 8% a year.", check(r"guaranteed (\d+%)", replace=r"possibly \1"), "Possibly 8% a year."),
-        ("Sure 8% or 9%.", check(r"sure (\d+%)(?: or (\d+%))?", replace=r"\2 to \1\3"), "9% to 8%."),
+        ("Sure 8% or 9%.", check(r"sure (\d+%)(?: or (\d+%))?", replace=r"\2 to \1"), "9% to 8%."),
         ("Sure 8%.", check(r"sure (\d+%)(?: or (\d+%))?", replace=r"\1\2"), "8%."),
         (
             "必ず儲かります。手数料があります。",
