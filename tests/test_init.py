@@ -114,6 +114,7 @@ def test_it_says_of_no_authority_that_somebody_read_it_and_how_to_say_so(tmp_pat
 
 
 def test_the_default_trail_is_kept_out_of_version_control(run, tmp_path, monkeypatch):
+    monkeypatch.delenv("GUARDRAILS_AUDIT", raising=False)
     assert "guardrails.db" in run("acme-bank").output
     monkeypatch.chdir(tmp_path / "acme-bank")
     assert CliRunner().invoke(app, ["review", "--constitution", ".", "Hello."]).exit_code == 0
